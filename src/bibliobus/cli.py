@@ -1,0 +1,188 @@
+"""The command line. Each command imports what it needs when it runs, so `--help` is quick."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import tempfile
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from msgspec.structs import replace
+
+from bibliobus import __version__
+
+if TYPE_CHECKING:
+    from bibliobus.config import Config
+
+CONFIG = click.option(
+    "--config", "config_file", type=click.Path(path_type=Path), help="A configuration file (TOML)."
+)
+DATABASE = click.option(
+    "--database", metavar="URL", help="sqlite:///PATH or postgresql://USER@HOST/NAME."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+@click.option("-v", "--verbose", is_flag=True, help="Say more.")
+def main(verbose: bool) -> None:
+    """Bibliobus: one server between a library's terminals, its readers' apps and its ILS."""
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(message)s",
+    )
+
+
+@main.command()
+@click.option("--data", type=click.Path(path_type=Path), help="Keep the library in this folder.")
+@click.option("--sip", metavar="HOST:PORT", help="The SIP2 door; 127.0.0.1:6001 unless taken.")
+@DATABASE
+def demo(data: Path | None, sip: str | None, database: str | None) -> None:
+    """Make a library of well-known books and open its doors.
+
+    Without --data the library lives in a temporary folder and is gone at the end.
+    """
+    with tempfile.TemporaryDirectory(prefix="bibliobus-") as temporary:
+        folder = data or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        _run(_demo(database or f"sqlite:///{folder / 'library.db'}", sip))
+
+
+async def _demo(url: str, sip: str | None) -> None:
+    from bibliobus.app import load, opened, serving, until_stopped
+    from bibliobus.config import SIP_ADDRESS, Config, DatabaseConfig, address
+    from bibliobus.sandbox import INTRODUCTION, demo_library
+
+    library = demo_library(datetime.now(UTC))
+    config = Config(database=DatabaseConfig(url=url), institutions=library.institutions)
+    host, port = address(sip or SIP_ADDRESS)
+    async with opened(config) as app:
+        await load(app, library)
+        free = port if sip else _free_port(host, port)
+        if free != port:
+            click.echo(f"Port {port} is taken, so the SIP2 door is at {free}.")
+        async with serving(app, [(host, free)]) as addresses:
+            click.echo(f"The library is in {app.database.url}")
+            click.echo(INTRODUCTION.format(host=host, port=free))
+            click.echo(f"ready: SIP2 at {addresses[0]}; Ctrl-C stops it")
+            await until_stopped()
+
+
+def _free_port(host: str, port: int) -> int:
+    """`port`, or the next one that nobody listens at."""
+    for each in range(port, port + 100):
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, each))
+            except OSError:
+                continue
+            return each
+    raise click.ClickException(f"No port from {port} to {port + 99} is free; say --sip HOST:PORT.")
+
+
+@main.command()
+@CONFIG
+@DATABASE
+@click.option("--sip", metavar="HOST:PORT", multiple=True, help="The SIP2 door, instead.")
+def serve(config_file: Path | None, database: str | None, sip: tuple[str, ...]) -> None:
+    """Open the doors of the libraries in a database."""
+    _run(_serve(_config(config_file, database), sip))
+
+
+async def _serve(config: Config, sip: tuple[str, ...]) -> None:
+    from bibliobus.app import opened, serving, until_stopped
+    from bibliobus.config import address
+
+    async with opened(config) as app:
+        if not app.institutions:
+            raise click.ClickException(
+                f"There is no institution in {app.database.url}. Add one to the configuration,"
+                " or load a library: bibliobus load FILE.json"
+            )
+        async with serving(app, [address(each) for each in sip or config.sip.listen]) as addresses:
+            click.echo(f"ready: SIP2 at {', '.join(addresses)}")
+            await until_stopped()
+
+
+@main.command()
+@CONFIG
+@DATABASE
+def migrate(config_file: Path | None, database: str | None) -> None:
+    """Bring a database's schema up to date."""
+    _run(_migrate(_config(config_file, database)))
+
+
+async def _migrate(config: Config) -> None:
+    from bibliobus.app import opened
+
+    async with opened(config) as app:
+        click.echo(f"{app.database.url} is up to date.")
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@CONFIG
+@DATABASE
+def load(file: Path, config_file: Path | None, database: str | None) -> None:
+    """Load a whole small library from FILE, a JSON document.
+
+    Patrons and items that are there already, by barcode, stay as they are.
+    """
+    _run(_load(file, _config(config_file, database)))
+
+
+async def _load(file: Path, config: Config) -> None:
+    from bibliobus.app import load as load_into
+    from bibliobus.app import opened
+    from bibliobus.ils.library import read_library
+
+    try:
+        library = read_library(await asyncio.to_thread(file.read_bytes))
+    except (OSError, ValueError) as error:
+        raise click.ClickException(f"{file}: {error}") from error
+    async with opened(config) as app:
+        await load_into(app, library)
+        click.echo(
+            f"Loaded {len(library.patrons)} patrons and {len(library.items)} items"
+            f" for {', '.join(library.institutions)} into {app.database.url}."
+        )
+
+
+def _config(config_file: Path | None, database: str | None) -> Config:
+    """What the options say: a file, a database, or a file whose database is another one."""
+    from bibliobus.config import Config, ConfigError, DatabaseConfig, read_config
+
+    if config_file is None and database is None:
+        raise click.UsageError("Say which library: --config FILE or --database URL.")
+    try:
+        config = Config() if config_file is None else read_config(config_file)
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from error
+    return replace(config, database=DatabaseConfig(url=database)) if database else config
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    """Run a command's work to its end, and tell what stopped it in a sentence."""
+    from bibliobus.config import ConfigError
+    from bibliobus.database import DatabaseError
+
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(work)
+    except (ConfigError, DatabaseError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's if the extra `fast` is installed, else Python's own."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

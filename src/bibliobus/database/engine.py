@@ -1,0 +1,94 @@
+"""What a database can do for us, whichever it is.
+
+SQL is written once, for both: named parameters (`:item`), RETURNING, ON CONFLICT, partial indexes,
+`key` columns that number themselves. What differs is `Transaction.lock` and the column types of
+migrations, which each engine translates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+
+
+class Transaction(Protocol):
+    """What a domain function gets to work with, for as long as it runs.
+
+    Every statement has the parameter `:institution` without being given it, so no function can
+    reach another institution's rows by mistake.
+    """
+
+    institution: str
+
+    def row(self, sql: str, **parameters: object) -> Row | None:
+        """The first row, or None."""
+        ...
+
+    def rows(self, sql: str, **parameters: object) -> list[Row]:
+        """All rows."""
+        ...
+
+    def run(self, sql: str, **parameters: object) -> int:
+        """Change something; how many rows were changed.
+
+        Raises:
+            Conflict: A unique index or a foreign key says no.
+        """
+        ...
+
+    def lock(self, sql: str, **parameters: object) -> None:
+        """Keep the rows that this SELECT names from everybody else until the transaction ends.
+
+        On PostgreSQL it is run with FOR UPDATE. Read what you decide upon in a statement *after*
+        it, which sees what the one before us wrote. On SQLite there is nothing to do, since the
+        one writer has the database to itself.
+        """
+        ...
+
+    def script(self, sql: str) -> None:
+        """Run the statements of a migration, its column types translated."""
+        ...
+
+
+class Database(Protocol):
+    """Runs synchronous functions as transactions, elsewhere than on the event loop."""
+
+    url: str  # without a password
+
+    async def open(self) -> None:
+        """Connect, and bring the schema up to date.
+
+        Raises:
+            Failed: It cannot be reached.
+            Unsuitable: It must not be used.
+            Stale: Its schema is newer than this program.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Finish what was begun, and disconnect."""
+        ...
+
+    async def read(self, work: Callable[[Transaction], T], institution: str = "") -> T:
+        """The result of `work`, which writes nothing. It sees whatever was committed before.
+
+        Raises:
+            Failed: The database did not answer.
+        """
+        ...
+
+    async def write(self, work: Callable[[Transaction], T], institution: str = "") -> T:
+        """The result of `work`, once all that it wrote is durable.
+
+        `work` may run more than once (PostgreSQL, after a deadlock); only its last run counts. If
+        it raises, nothing stays written and the exception comes out here. Cancelling the wait
+        never cancels a COMMIT.
+
+        Raises:
+            Conflict: As raised inside `work`.
+            Failed: See its `may_stand`.
+        """
+        ...

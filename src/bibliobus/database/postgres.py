@@ -1,0 +1,161 @@
+"""PostgreSQL: a pool of connections, and as many threads that run transactions on them.
+
+Our tables live in a schema of their own, `bibliobus`, because PostgreSQL 15 and later give nobody
+a right in `public`. A transaction that meets a deadlock or a serialization failure is run again,
+up to five times. COMMIT runs to its end in its thread, whatever becomes of whoever waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any, TypeVar
+
+import psycopg
+import psycopg_pool
+from psycopg import errors as pg
+from psycopg.conninfo import conninfo_to_dict
+
+from bibliobus.database.engine import Row, Transaction
+from bibliobus.database.errors import Conflict, Failed
+from bibliobus.database.migrating import migrate
+
+T = TypeVar("T")
+
+SCHEMA = "bibliobus"
+CONNECTIONS = 10
+TRIES = 5
+
+_PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)")
+
+
+@cache  # as many as there are statements in the program
+def _translated(sql: str) -> bytes:
+    """`:name` as psycopg wants it. What comes in is written in our source, never put together."""
+    return _PARAMETER.sub(r"%(\1)s", sql.replace("%", "%%")).encode()
+
+
+class PostgresTransaction:
+    """See `engine.Transaction`."""
+
+    def __init__(self, connection: psycopg.Connection[Row], institution: str) -> None:
+        self._cursor = connection.cursor()
+        self.institution = institution
+
+    def row(self, sql: str, **parameters: Any) -> Row | None:
+        return self._execute(sql, parameters).fetchone()
+
+    def rows(self, sql: str, **parameters: Any) -> list[Row]:
+        return self._execute(sql, parameters).fetchall()
+
+    def run(self, sql: str, **parameters: Any) -> int:
+        return self._execute(sql, parameters).rowcount
+
+    def lock(self, sql: str, **parameters: Any) -> None:
+        self._execute(sql + " FOR UPDATE", parameters)
+
+    def script(self, sql: str) -> None:
+        try:
+            self._cursor.execute(sql.encode())
+        except (pg.IntegrityError, pg.DuplicateTable, pg.DuplicateSchema) as error:
+            raise Conflict(str(error)) from error
+
+    def _execute(self, sql: str, parameters: dict[str, Any]) -> psycopg.Cursor[Row]:
+        parameters["institution"] = self.institution
+        try:
+            return self._cursor.execute(_translated(sql), parameters)
+        except pg.IntegrityError as error:
+            raise Conflict(str(error)) from error
+
+
+class Postgres:
+    """See `engine.Database`."""
+
+    def __init__(self, url: str, connections: int = CONNECTIONS) -> None:
+        self._conninfo, self._connections = url, connections
+        parts = conninfo_to_dict(url)
+        self.url = f"postgresql://{parts.get('host', '')}/{parts.get('dbname', '')}"
+
+    async def open(self) -> None:
+        self._pool = psycopg_pool.ConnectionPool(
+            self._conninfo,
+            kwargs={"autocommit": True, "connect_timeout": 3},
+            min_size=self._connections,
+            max_size=self._connections,
+            timeout=3,
+            configure=_look_in_our_schema,
+            open=False,
+        )
+        self._threads = ThreadPoolExecutor(self._connections, thread_name_prefix="postgres")
+        self._pool.open()
+        try:
+            await self._elsewhere(lambda: self._pool.wait(timeout=10))
+            await self._migrate()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._threads.shutdown)
+        await asyncio.to_thread(self._pool.close)
+
+    async def read(self, work: Callable[[Transaction], T], institution: str = "") -> T:
+        """Each statement of `work` has a snapshot of its own."""
+        return await self._elsewhere(lambda: self._read(work, institution))
+
+    async def write(self, work: Callable[[Transaction], T], institution: str = "") -> T:
+        return await self._elsewhere(lambda: self._write(work, institution))
+
+    async def _migrate(self) -> None:
+        for _ in range(TRIES):
+            try:
+                await self.write(_make_our_schema)
+                await self.write(migrate)
+            except Conflict:
+                continue  # another program has just run the same step
+            return
+
+    async def _elsewhere(self, work: Callable[[], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        except psycopg_pool.PoolTimeout as error:
+            raise Failed(f"{self.url} cannot be reached: {error}", may_stand=False) from error
+
+    def _read(self, work: Callable[[Transaction], T], institution: str) -> T:
+        with self._pool.connection() as connection:
+            try:
+                return work(PostgresTransaction(connection, institution))
+            except psycopg.Error as error:
+                raise Failed(str(error), may_stand=False) from error
+
+    def _write(self, work: Callable[[Transaction], T], institution: str) -> T:
+        for left in reversed(range(TRIES)):
+            with self._pool.connection() as connection:
+                committing = False
+                try:
+                    with connection.transaction():
+                        result = work(PostgresTransaction(connection, institution))
+                        committing = True
+                    return result
+                except (pg.DeadlockDetected, pg.SerializationFailure) as error:
+                    if not left:
+                        raise Failed(str(error), may_stand=False) from error
+                except psycopg.Error as error:
+                    raise Failed(str(error), may_stand=committing) from error
+            time.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - so that two do not meet again
+        raise AssertionError("the last try returns or raises")
+
+
+def _look_in_our_schema(connection: psycopg.Connection[Row]) -> None:
+    connection.execute(f"SET search_path TO {SCHEMA}")
+
+
+def _make_our_schema(tx: Transaction) -> None:
+    """Only if it is not there: whoever may use a schema may not always make one."""
+    if tx.row("SELECT 1 FROM pg_namespace WHERE nspname = :name", name=SCHEMA) is None:
+        tx.script(f"CREATE SCHEMA {SCHEMA}")

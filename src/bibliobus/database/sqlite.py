@@ -1,0 +1,256 @@
+"""SQLite: one thread writes, one reads, and whatever waits is committed together.
+
+The writer takes all transactions that wait, runs each in a savepoint of its own, commits once
+(WAL, synchronous=FULL) and then answers them all: many terminals share one fsync. One that raises
+rolls back its savepoint alone. Nobody else writes, so nothing needs a lock, and only the writer's
+connection checkpoints.
+
+The reader's connection cannot write. Waiting reads share one snapshot, taken after they were
+asked for, so a terminal always sees what it was told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar, cast
+
+import apsw
+
+from bibliobus.database.engine import Row, Transaction
+from bibliobus.database.errors import Conflict, DatabaseError, Failed, Unsuitable
+from bibliobus.database.migrating import migrate
+
+T = TypeVar("T")
+
+MOST_AT_ONCE = 64  # transactions in one commit: bounds how long the first one waits
+
+_SETTINGS = """
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = FULL;
+PRAGMA foreign_keys = ON;
+PRAGMA trusted_schema = OFF;
+PRAGMA busy_timeout = 5000;
+"""
+
+_TYPES = {
+    "BIGINT GENERATED ALWAYS AS IDENTITY": "INTEGER",
+    "BIGINT": "INTEGER",
+    "BOOLEAN": "INTEGER",
+    "BYTEA": "BLOB",
+    "\n);": "\n) STRICT;",
+}
+_TYPE = re.compile("|".join(map(re.escape, _TYPES)))
+
+
+class SQLiteTransaction:
+    """See `engine.Transaction`."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self.institution = ""
+
+    def row(self, sql: str, **parameters: Any) -> Row | None:
+        parameters["institution"] = self.institution
+        for row in self._execute(sql, parameters):
+            return cast("Row", row)
+        return None
+
+    def rows(self, sql: str, **parameters: Any) -> list[Row]:
+        parameters["institution"] = self.institution
+        return cast("list[Row]", self._execute(sql, parameters).fetchall())
+
+    def run(self, sql: str, **parameters: Any) -> int:
+        parameters["institution"] = self.institution
+        self._execute(sql, parameters)
+        return self._connection.changes()
+
+    def lock(self, sql: str, **parameters: Any) -> None:
+        pass  # the one writer has the database to itself
+
+    def script(self, sql: str) -> None:
+        self._connection.execute(_TYPE.sub(lambda found: _TYPES[found[0]], sql))
+
+    def _execute(self, sql: str, parameters: dict[str, Any]) -> apsw.Cursor:
+        try:
+            return self._connection.execute(sql, parameters)
+        except apsw.ConstraintError as error:
+            raise Conflict(str(error)) from error
+
+
+@dataclass(slots=True)
+class _Job:
+    """A transaction that waits for its turn."""
+
+    work: Callable[[Transaction], Any]
+    institution: str
+    answer: asyncio.Future[Any]
+    result: Any = None
+    error: BaseException | None = None
+
+
+class _Lane:
+    """A thread that owns one connection and runs jobs on it, as many at once as wait."""
+
+    def __init__(self, name: str, together: Callable[[list[_Job]], None]) -> None:
+        self._together = together
+        self._loop = asyncio.get_running_loop()
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    async def do(self, work: Callable[[Transaction], T], institution: str) -> T:
+        """Run `work` in its turn, and wait for what came of it."""
+        answer = self._loop.create_future()
+        self._jobs.put(_Job(work, institution, answer))
+        return cast("T", await answer)
+
+    async def stop(self) -> None:
+        """Finish the jobs that wait, and end the thread."""
+        self._jobs.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    def _run(self) -> None:
+        ending = False
+        while not ending:
+            batch: list[_Job] = []
+            for job in self._waiting():
+                ending = job is None
+                if job is not None and not job.answer.cancelled():
+                    batch.append(job)
+            if batch:
+                self._together(batch)
+                self._loop.call_soon_threadsafe(_deliver, batch)
+
+    def _waiting(self) -> Iterable[_Job | None]:
+        """Wait for a job; it and those behind it, up to the end or a full batch."""
+        job = self._jobs.get()
+        for _ in range(MOST_AT_ONCE):
+            yield job
+            if job is None:
+                return
+            try:
+                job = self._jobs.get_nowait()
+            except Empty:
+                return
+
+
+def _deliver(batch: list[_Job]) -> None:
+    for job in batch:
+        if job.answer.done():
+            continue  # whoever asked has gone; what was committed stays
+        if job.error is None:
+            job.answer.set_result(job.result)
+        else:
+            job.answer.set_exception(job.error)
+
+
+class SQLite:
+    """See `engine.Database`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.url = f"sqlite:///{path}"
+
+    async def open(self) -> None:
+        _refuse_corrupting_library()
+        try:
+            self._writer = self._connect("rwc")
+            self._reader = self._connect("rw")
+        except apsw.Error as error:
+            raise Failed(f"{self.path} cannot be opened: {error}", may_stand=False) from error
+        self._reader.execute("PRAGMA query_only = ON; PRAGMA wal_autocheckpoint = 0")
+        self._writing = _Lane("sqlite-writer", self._commit_together)
+        self._reading = _Lane("sqlite-reader", self._read_together)
+        try:
+            await self.write(migrate)
+        except DatabaseError:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        await self._writing.stop()
+        await self._reading.stop()
+        self._reader.close()
+        self._writer.close()  # the last one to close checkpoints
+
+    async def read(self, work: Callable[[Transaction], T], institution: str = "") -> T:
+        return await self._reading.do(work, institution)
+
+    async def write(self, work: Callable[[Transaction], T], institution: str = "") -> T:
+        return await self._writing.do(work, institution)
+
+    def _connect(self, mode: str) -> apsw.Connection:
+        flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if mode == "rwc" else 0)
+        connection = apsw.Connection(str(self.path), flags=flags)
+        connection.execute(_SETTINGS)
+        return connection
+
+    def _read_together(self, batch: list[_Job]) -> None:
+        tx = SQLiteTransaction(self._reader)
+        self._reader.execute("BEGIN")
+        for job in batch:
+            tx.institution = job.institution
+            try:
+                job.result = job.work(tx)
+            except apsw.Error as error:
+                job.error = Failed(str(error), may_stand=False)
+            except BaseException as error:  # whatever it is belongs to whoever asked
+                job.error = error
+        self._reader.execute("COMMIT")
+
+    def _commit_together(self, batch: list[_Job]) -> None:
+        begun: list[_Job] = []  # those that the next COMMIT decides about
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+            for job in batch:
+                begun.append(job)
+                self._in_savepoint(job)
+                if not self._writer.in_transaction:  # SQLite gave all of it up: full, or I/O error
+                    self._fail(begun, job.error, may_stand=False)
+                    begun.clear()
+                    self._writer.execute("BEGIN IMMEDIATE")
+            self._writer.execute("COMMIT")
+        except apsw.Error as error:
+            known = isinstance(error, apsw.FullError | apsw.BusyError | apsw.ReadOnlyError)
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            self._fail([job for job in batch if job not in begun], error, may_stand=False)
+            self._fail(begun, error, may_stand=not known)
+
+    def _in_savepoint(self, job: _Job) -> None:
+        tx = SQLiteTransaction(self._writer)
+        tx.institution = job.institution
+        self._writer.execute("SAVEPOINT one")
+        try:
+            job.result = job.work(tx)
+        except apsw.Error as error:
+            job.error = Failed(str(error), may_stand=False)
+        except BaseException as error:  # whatever it is belongs to whoever asked
+            job.error = error
+        if not self._writer.in_transaction:
+            return
+        if job.error is not None:
+            self._writer.execute("ROLLBACK TO one")
+        self._writer.execute("RELEASE one")
+
+    def _fail(self, jobs: list[_Job], cause: BaseException | None, *, may_stand: bool) -> None:
+        for job in jobs:
+            if job.error is None:
+                job.error = Failed(f"{self.path}: {cause}", may_stand=may_stand)
+                job.error.__cause__ = cause
+
+
+def _refuse_corrupting_library() -> None:
+    """SQLite 3.7.0 to 3.51.2 can corrupt a WAL database that two connections write to."""
+    version = tuple(map(int, apsw.sqlite_lib_version().split(".")))
+    if (3, 7, 0) <= version <= (3, 51, 2):
+        raise Unsuitable(
+            f"SQLite {apsw.sqlite_lib_version()} can corrupt this kind of database."
+            " Install apsw 3.51.3 or newer, which brings its own SQLite."
+        )

@@ -1,0 +1,91 @@
+"""PINs and passwords: kept as argon2id hashes, checked off the loop, remembered when right.
+
+One check takes about 20 ms of a core, and terminals send the PIN with every message. So a check
+that came out right is remembered for five minutes, as a keyed digest over the hash it was made
+against and the secret, under a key that lives as long as the process. A changed PIN has another
+hash and is not found. What was wrong is never remembered.
+
+Source: spec/reliability 6.3.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import secrets
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+
+from bibliobus.ils import Secret
+
+REMEMBERED = 300.0  # seconds
+AT_MOST = 100_000  # remembered checks, of about 150 bytes each
+
+_HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+
+
+class Verifier:
+    """Checks secrets against their hashes."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._key = secrets.token_bytes(32)
+        self._right: dict[bytes, float] = {}  # digest: until when; oldest first
+        self._threads = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="argon2")
+        self._nobody = _HASHER.hash(secrets.token_hex())
+
+    async def matches(self, secret: Secret, hashed: str | None) -> bool:
+        """Whether `secret` is what `hashed` was made of. For None it takes as long, and is not."""
+        if hashed is None:
+            await self._check(secret, self._nobody)
+            return False
+        if self.remembers(secret, hashed):
+            return True
+        if not await self._check(secret, hashed):
+            return False
+        self._remember(secret, hashed)
+        return True
+
+    def remembers(self, secret: Secret, hashed: str) -> bool:
+        """Whether this was right a short while ago. May be called from any thread."""
+        until = self._right.get(self._digest(secret, hashed))
+        return until is not None and self._clock() < until
+
+    async def hash(self, secret: Secret) -> str:
+        """An argon2id hash to keep."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, _HASHER.hash, _text(secret))
+
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _check(self, secret: Secret, hashed: str) -> bool:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, _verify, secret, hashed)
+
+    def _remember(self, secret: Secret, hashed: str) -> None:
+        while len(self._right) >= AT_MOST:
+            del self._right[next(iter(self._right))]
+        self._right[self._digest(secret, hashed)] = self._clock() + REMEMBERED
+
+    def _digest(self, secret: Secret, hashed: str) -> bytes:
+        mark = hashlib.blake2b(hashed.encode(), key=self._key, digest_size=32)
+        mark.update(b"\0" + _text(secret))
+        return mark.digest()
+
+
+def _text(secret: Secret) -> bytes:
+    return secret.reveal().encode("utf-8", "surrogateescape")
+
+
+def _verify(secret: Secret, hashed: str) -> bool:
+    try:
+        return _HASHER.verify(hashed, _text(secret))
+    except (Argon2Error, InvalidHashError):
+        return False

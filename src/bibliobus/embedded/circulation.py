@@ -1,0 +1,243 @@
+"""Lending and taking back, as rules over a transaction: look up, decide, write, answer.
+
+Whatever is locked is locked in one order, the patron before the item, so two transactions never
+wait for each other.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
+
+from bibliobus.database import Transaction, to_database
+from bibliobus.embedded import items, patrons
+from bibliobus.embedded.items import OpenLoan, StoredItem
+from bibliobus.embedded.patrons import StoredPatron
+from bibliobus.ils import (
+    AlreadyOnLoan,
+    CheckinResult,
+    CheckoutResult,
+    CirculationStatus,
+    Item,
+    LoanLimitReached,
+    NotOnLoan,
+    Origin,
+    RenewalNotAllowed,
+)
+from bibliobus.ils.library import LoanPolicy
+
+_CLOSING = time(23, 59, 59)  # loans are due at the end of their last day
+
+
+def checkout(
+    tx: Transaction,
+    policy: LoanPolicy,
+    zone: ZoneInfo,
+    patron_id: str,
+    item_id: str,
+    *,
+    renewal_allowed: bool,
+    item_properties: str | None,
+    origin: Origin,
+    now: datetime,
+) -> CheckoutResult:
+    """Lend one item to one patron, or renew the loan, inside the caller's transaction.
+
+    Both rows are locked before anything is decided, so two terminals that scan the same item are
+    served one after the other. The unique index `one_open_loan_per_item` stands behind that,
+    should a later change forget the lock.
+
+    Raises:
+        Refused: Nothing stays written, since the caller's transaction rolls back.
+    """
+    patron = patrons.lock(tx, policy, patron_id, now)
+    item = items.lock(tx, item_id)
+    if patron.blocks:
+        raise type(patron.blocks[0])(patron=patron.record, item=item.record, also=patron.blocks[1:])
+    if (loan := item.loan) is not None:
+        if loan.patron != patron.key or not renewal_allowed:
+            raise AlreadyOnLoan(patron=patron.record, item=item.record)
+        return _renew(tx, policy, zone, patron, item, loan, origin=origin, now=now)
+    if patron.record.too_many_charged:
+        raise LoanLimitReached(patron=patron.record, item=item.record)
+
+    due_at = _due_at(policy, zone, now)
+    items.note(tx, item, location=None, properties=item_properties)
+    return _lend(tx, patron, item, lent_at=now, due_at=due_at, origin=origin, now=now)
+
+
+def checkout_no_block(
+    tx: Transaction,
+    policy: LoanPolicy,
+    zone: ZoneInfo,
+    patron_id: str,
+    item_id: str,
+    *,
+    due_at: datetime | None,
+    item_properties: str | None,
+    origin: Origin,
+    now: datetime,
+) -> CheckoutResult:
+    """Record a loan that a terminal made while it was off line. No policy can refuse it.
+
+    Whoever had the item has brought it back, or the patron could not have taken it.
+
+    Raises:
+        PatronNotFound, ItemNotFound: Nothing stays written.
+    """
+    patron = patrons.lock(tx, policy, patron_id, now)
+    item = items.lock(tx, item_id)
+    lent_at = min(origin.transaction_at or now, now)
+    if (loan := item.loan) is not None:
+        lent_at = max(lent_at, loan.lent_at)
+        _end(tx, item, loan, at=lent_at, kind="implied-checkin", origin=origin, now=now)
+    if due_at is None or due_at < lent_at:
+        due_at = _due_at(policy, zone, lent_at)
+    items.note(tx, item, location=None, properties=item_properties)
+    return _lend(
+        tx, patron, item, lent_at=lent_at, due_at=due_at, no_block=True, origin=origin, now=now
+    )
+
+
+def checkin(
+    tx: Transaction,
+    policy: LoanPolicy,
+    item_id: str,
+    *,
+    returned_at: datetime | None,
+    current_location: str | None,
+    item_properties: str | None,
+    origin: Origin,
+    now: datetime,
+) -> CheckinResult:
+    """Take one item back, inside the caller's transaction.
+
+    Raises:
+        Refused: Nothing stays written, since the caller's transaction rolls back.
+    """
+    item = items.lock(tx, item_id)
+    if (loan := item.loan) is None:
+        raise NotOnLoan(item=item.record)
+
+    ended_at = min(max(returned_at or now, loan.lent_at), now)
+    location = current_location or origin.location
+    _end(tx, item, loan, at=ended_at, kind="checkin", origin=origin, now=now)
+    items.note(tx, item, location=location, properties=item_properties)
+    patron = patrons.by_key(tx, policy, loan.patron, now)
+    record = replace(
+        item.record,
+        circulation_status=CirculationStatus.AVAILABLE,
+        current_location=item.record.current_location if location is None else location,
+        item_properties=item_properties or item.record.item_properties,
+        due_at=None,
+    )
+    return CheckinResult(
+        item=record,
+        patron=None if patron is None else patron.record,
+        resensitize=not record.magnetic,
+    )
+
+
+def _lend(
+    tx: Transaction,
+    patron: StoredPatron,
+    item: StoredItem,
+    *,
+    lent_at: datetime,
+    due_at: datetime,
+    no_block: bool = False,
+    origin: Origin,
+    now: datetime,
+) -> CheckoutResult:
+    row = tx.row(
+        "INSERT INTO loans (institution, patron, item, lent_at, due_at, renewals, no_block)"
+        " VALUES (:institution, :patron, :item, :lent_at, :due_at, 0, :no_block) RETURNING key",
+        patron=patron.key, item=item.key, no_block=no_block,
+        lent_at=to_database(lent_at), due_at=to_database(due_at),
+    )  # fmt: skip
+    loan = row[0] if row else None
+    kind = "checkout-no-block" if no_block else "checkout"
+    _record(tx, kind, origin, now, patron=patron.key, item=item.key, loan=loan)
+    return CheckoutResult(
+        patron=replace(patron.record, charged_count=patron.record.charged_count + 1),
+        item=_on_loan(item.record, due_at),
+        due_at=due_at,
+        desensitize=not item.record.magnetic,
+    )
+
+
+def _renew(
+    tx: Transaction,
+    policy: LoanPolicy,
+    zone: ZoneInfo,
+    patron: StoredPatron,
+    item: StoredItem,
+    loan: OpenLoan,
+    *,
+    origin: Origin,
+    now: datetime,
+) -> CheckoutResult:
+    if not patron.record.renew_ok or loan.renewals >= policy.renewals:
+        raise RenewalNotAllowed(patron=patron.record, item=item.record)
+    due_at = max(_due_at(policy, zone, now), loan.due_at)
+    tx.run(
+        "UPDATE loans SET due_at = :due_at, renewals = renewals + 1"
+        " WHERE institution = :institution AND key = :loan",
+        due_at=to_database(due_at), loan=loan.key,
+    )  # fmt: skip
+    _record(tx, "renew", origin, now, patron=patron.key, item=item.key, loan=loan.key)
+    return CheckoutResult(
+        patron=patron.record,
+        item=_on_loan(item.record, due_at),
+        due_at=due_at,
+        renewal_ok=True,
+        desensitize=False,  # it was, when it was lent
+    )
+
+
+def _end(
+    tx: Transaction,
+    item: StoredItem,
+    loan: OpenLoan,
+    *,
+    at: datetime,
+    kind: str,
+    origin: Origin,
+    now: datetime,
+) -> None:
+    tx.run(
+        "UPDATE loans SET ended_at = :at WHERE institution = :institution AND key = :loan",
+        at=to_database(at), loan=loan.key,
+    )  # fmt: skip
+    _record(tx, kind, origin, now, patron=loan.patron, item=item.key, loan=loan.key)
+
+
+def _record(
+    tx: Transaction,
+    kind: str,
+    origin: Origin,
+    now: datetime,
+    *,
+    patron: int | None,
+    item: int | None,
+    loan: int | None,
+) -> None:
+    """Add the event row: who did what, where and when."""
+    tx.run(
+        "INSERT INTO events (institution, at, kind, door, account, location, patron, item, loan)"
+        " VALUES (:institution, :now, :kind, :door, :account, :location, :patron, :item, :loan)",
+        now=to_database(now), kind=kind, door=origin.door, account=origin.account,
+        location=origin.location, patron=patron, item=item, loan=loan,
+    )  # fmt: skip
+
+
+def _due_at(policy: LoanPolicy, zone: ZoneInfo, lent_at: datetime) -> datetime:
+    """When a loan that begins now is due: at the end of a day, in the institution's zone."""
+    last_day = lent_at.astimezone(zone).date() + timedelta(days=policy.loan_days)
+    return datetime.combine(last_day, _CLOSING, zone).astimezone(lent_at.tzinfo)
+
+
+def _on_loan(item: Item, due_at: datetime) -> Item:
+    return replace(item, circulation_status=CirculationStatus.CHARGED, due_at=due_at)

@@ -1,0 +1,193 @@
+"""The embedded ILS as the port wants it: each method is one hop to one transaction."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from bibliobus.database import Database, Failed, Transaction, Verifier
+from bibliobus.embedded import circulation, items, patrons
+from bibliobus.embedded.replay import once
+from bibliobus.ils import (
+    CheckinResult,
+    CheckoutResult,
+    EndSessionResult,
+    Item,
+    Origin,
+    Patron,
+    PatronList,
+    PatronNotFound,
+    Secret,
+    Unavailable,
+    WrongPIN,
+)
+from bibliobus.ils.library import InstitutionSettings
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_OPERATIONS = frozenset(
+    {
+        "login", "acs status", "request sc/acs resend", "patron status request",
+        "patron information", "end patron session", "checkout", "checkin", "item information",
+        "magnetic media",
+    }
+)  # fmt: skip
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class EmbeddedILS:
+    """One institution's patrons, items and loans in a database. See `bibliobus.ils.ILS`."""
+
+    def __init__(
+        self,
+        institution: str,
+        settings: InstitutionSettings,
+        database: Database,
+        verifier: Verifier,
+        clock: Callable[[], datetime] = _now,
+    ) -> None:
+        self._institution = institution
+        self._settings = settings
+        self._policy = settings.loans
+        self._zone = ZoneInfo(settings.time_zone)
+        self._database = database
+        self._verifier = verifier
+        self._clock = clock
+
+    # -------------------------------------------------------- capabilities
+
+    def supports(self, operation: str) -> bool:
+        return operation in _OPERATIONS
+
+    def check_inst_id(self, institution_id: str, whence: str) -> None:
+        if institution_id not in ("", self._institution):
+            logger.debug("%s sent for institution %r here", whence, institution_id)
+
+    async def checkin_ok(self) -> bool:
+        return self._settings.checkin_ok
+
+    async def checkout_ok(self) -> bool:
+        return self._settings.checkout_ok
+
+    async def status_update_ok(self) -> bool:
+        return self._settings.status_update_ok
+
+    async def offline_ok(self) -> bool:
+        return self._settings.offline_ok
+
+    # -------------------------------------------------------- what is there
+
+    async def find_patron(self, patron_id: str) -> Patron | None:
+        now = self._clock()
+        found = await self._read(lambda tx: patrons.find(tx, self._policy, patron_id, now))
+        return None if found is None else found.record
+
+    async def find_item(self, item_id: str) -> Item | None:
+        found = await self._read(lambda tx: items.find(tx, item_id))
+        return None if found is None else found.record
+
+    async def check_password(self, patron_id: str, pin: Secret) -> bool:
+        hashed = await self._read(lambda tx: patrons.pin_hash(tx, patron_id))
+        return await self._verifier.matches(pin, hashed[0] if hashed else None)
+
+    async def patron_list(
+        self, patron_id: str, kind: PatronList, start: int = 1, end: int | None = None
+    ) -> Sequence[str]:
+        now = self._clock()
+        return await self._read(lambda tx: patrons.entries(tx, patron_id, kind, start, end, now))
+
+    # -------------------------------------------------------- transactions
+
+    async def checkout(
+        self,
+        patron_id: str,
+        item_id: str,
+        *,
+        renewal_allowed: bool = False,
+        no_block: bool = False,
+        no_block_due_at: datetime | None = None,
+        pin: Secret | None = None,
+        item_properties: str | None = None,
+        origin: Origin,
+    ) -> CheckoutResult:
+        if pin is not None and not no_block:
+            await self._prove(patron_id, pin)
+        now = self._clock()
+
+        def work(tx: Transaction) -> CheckoutResult:
+            if no_block:
+                return circulation.checkout_no_block(
+                    tx, self._policy, self._zone, patron_id, item_id,
+                    due_at=no_block_due_at, item_properties=item_properties,
+                    origin=origin, now=now,
+                )  # fmt: skip
+            return circulation.checkout(
+                tx, self._policy, self._zone, patron_id, item_id,
+                renewal_allowed=renewal_allowed, item_properties=item_properties,
+                origin=origin, now=now,
+            )  # fmt: skip
+
+        return await self._write(lambda tx: once(tx, origin, now, CheckoutResult, lambda: work(tx)))
+
+    async def checkin(
+        self,
+        item_id: str,
+        *,
+        returned_at: datetime | None = None,
+        current_location: str | None = None,
+        item_properties: str | None = None,
+        no_block: bool = False,
+        origin: Origin,
+    ) -> CheckinResult:
+        now = self._clock()
+
+        def work(tx: Transaction) -> CheckinResult:
+            return circulation.checkin(
+                tx, self._policy, item_id,
+                returned_at=returned_at, current_location=current_location,
+                item_properties=item_properties, origin=origin, now=now,
+            )  # fmt: skip
+
+        return await self._write(lambda tx: once(tx, origin, now, CheckinResult, lambda: work(tx)))
+
+    async def end_patron_session(
+        self, patron_id: str, *, pin: Secret | None = None, origin: Origin
+    ) -> EndSessionResult:
+        if pin is not None and await self.find_patron(patron_id) is not None:
+            await self._prove(patron_id, pin)
+        return EndSessionResult()
+
+    # -------------------------------------------------------- the hop
+
+    async def _prove(self, patron_id: str, pin: Secret) -> None:
+        """Check the PIN before the transaction, as it may take 20 ms.
+
+        Raises:
+            PatronNotFound, WrongPIN
+        """
+        hashed = await self._read(lambda tx: patrons.pin_hash(tx, patron_id))
+        right = await self._verifier.matches(pin, hashed[0] if hashed else None)
+        if hashed is None:
+            raise PatronNotFound
+        if not right:
+            raise WrongPIN
+
+    async def _read(self, work: Callable[[Transaction], T]) -> T:
+        try:
+            return await self._database.read(work, self._institution)
+        except Failed as error:
+            raise Unavailable(str(error), may_stand=False) from error
+
+    async def _write(self, work: Callable[[Transaction], T]) -> T:
+        try:
+            return await self._database.write(work, self._institution)
+        except Failed as error:
+            raise Unavailable(str(error), may_stand=error.may_stand) from error

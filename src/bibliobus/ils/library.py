@@ -1,0 +1,169 @@
+"""A small whole library as one document: what `bibliobus load` reads and the demo makes.
+
+The field names are those of OpenNCIP's stub library, so its data loads as it is. A patron or item
+that names no institution belongs to every one of its file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from typing import TypeVar
+
+import msgspec
+
+
+class LoanPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """For how long, and how much, patrons may borrow."""
+
+    loan_days: int = 21
+    loan_limit: int = 50  # open loans of one patron at a time
+    renewals: int = 2  # of one loan
+
+
+class InstitutionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One institution, as its file or the configuration describes it."""
+
+    name: str = ""
+    time_zone: str = "UTC"  # IANA name
+    currency: str = "EUR"  # ISO 4217
+    languages: tuple[str, ...] = ("en",)  # BCP 47, the first one preferred
+    encoding: str = "utf-8"  # of its terminals, unless an account says otherwise
+    timeout: int = 100  # tenths of a second that a terminal waits for an answer
+    retries: int = 3  # how often it asks again
+    checkout_ok: bool = True
+    checkin_ok: bool = True
+    renewal_ok: bool = True
+    status_update_ok: bool = False
+    offline_ok: bool = False
+    loans: LoanPolicy = LoanPolicy()
+
+
+class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How one terminal likes to be spoken to."""
+
+    dialect: str = "standard"
+    encoding: str | None = None  # None: its institution's
+
+
+class AccountEntry(AccountSettings, frozen=True, kw_only=True):
+    """A terminal's login."""
+
+    login: str
+    password: str
+    institution: str
+    location: str | None = None
+
+
+class PatronEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A patron, before any loan."""
+
+    id: str
+    name: str
+    institution: str | None = None
+    pin: str | None = None
+    address: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    birthdate: str | None = None  # YYYYMMDD or YYYY-MM-DD
+    expires: str | None = None
+    patron_class: str | None = msgspec.field(default=None, name="class")
+    home_library: str | None = None
+    internet: str | None = None
+    language: str | None = None
+    charge_ok: bool = True
+    renew_ok: bool = True
+    recall_ok: bool = True
+    hold_ok: bool = True
+    card_lost: bool = False
+    screen_msg: str | None = None
+
+    @property
+    def birth_on(self) -> date | None:
+        """The day of birth."""
+        return _day(self.birthdate)
+
+    @property
+    def expires_on(self) -> date | None:
+        """The last day of the card."""
+        return _day(self.expires)
+
+
+class ItemEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """An item and its title."""
+
+    id: str
+    title: str
+    institution: str | None = None
+    author: str | None = None
+    language: str | None = None
+    media_type: str | None = None
+    magnetic: bool | None = None
+    owner: str | None = None
+    security_marker: str | None = None
+    permanent_location: str = ""
+    current_location: str = ""
+    collection_code: str | None = None
+    call_number: str | None = None
+
+
+class LoanEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """An open loan."""
+
+    patron: str
+    item: str
+    institution: str | None = None
+    lent_at: datetime
+    due_at: datetime
+
+
+_E = TypeVar("_E", PatronEntry, ItemEntry, LoanEntry)
+
+
+class Library(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole document. Keys that are not listed here are comments."""
+
+    institutions: Mapping[str, InstitutionSettings]
+    accounts: tuple[AccountEntry, ...] = ()
+    patrons: tuple[PatronEntry, ...] = ()
+    items: tuple[ItemEntry, ...] = ()
+    loans: tuple[LoanEntry, ...] = ()
+
+    def of(self, institution: str) -> Library:
+        """The part of it that belongs to one institution."""
+
+        return Library(
+            institutions={institution: self.institutions[institution]},
+            accounts=tuple(a for a in self.accounts if a.institution == institution),
+            patrons=_of(self.patrons, institution),
+            items=_of(self.items, institution),
+            loans=_of(self.loans, institution),
+        )
+
+
+def read_library(document: bytes) -> Library:
+    """Read the JSON of a library.
+
+    Raises:
+        ValueError: What is wrong, and where, in words for whoever wrote the file.
+    """
+    try:
+        library = msgspec.json.decode(document, type=Library)
+        _ = [(p.birth_on, p.expires_on) for p in library.patrons]
+    except msgspec.DecodeError as error:
+        raise ValueError(str(error)) from error
+    known = set(library.institutions)
+    named = {e.institution for e in (*library.patrons, *library.items, *library.loans)}
+    for name in sorted(
+        (named | {a.institution for a in library.accounts}) - known - {None}, key=str
+    ):
+        raise ValueError(f"it names the institution {name!r}, which is not under `institutions`")
+    return library
+
+
+def _of(entries: Iterable[_E], institution: str) -> tuple[_E, ...]:
+    return tuple(entry for entry in entries if entry.institution in (None, institution))
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)

@@ -1,0 +1,199 @@
+"""The calls of the ILS portability layer, in three widths, so that nobody implements what makes
+no sense for it: everyone who lends (`Circulation`), the system of record (`ILS`), and a vendor of
+e-books (`DigitalCollection`).
+
+Every method may raise `Unavailable`: no answer came. Of a method that changes something, the
+change may or may not stand then; a call with the same `origin.request_key` finds out, and does it
+only if it was not done. One method is one transaction. A refusal leaves nothing behind.
+
+Source: ILS.pod, whose names the methods keep; spec/sip2 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from bibliobus.ils.records import (
+    CheckinResult,
+    CheckoutResult,
+    EndSessionResult,
+    Fulfilment,
+    Item,
+    Origin,
+    Patron,
+    PatronList,
+)
+from bibliobus.ils.secret import Secret
+
+
+class Circulation(Protocol):
+    """Whoever lends: items are found, go out and come back."""
+
+    async def find_item(self, item_id: str) -> Item | None:
+        """The item with this barcode or ISBN, exactly as scanned; None if there is none.
+
+        Source: Item.pod, "new".
+        """
+        ...
+
+    async def checkout(
+        self,
+        patron_id: str,
+        item_id: str,
+        *,
+        renewal_allowed: bool = False,
+        no_block: bool = False,
+        no_block_due_at: datetime | None = None,
+        pin: Secret | None = None,
+        item_properties: str | None = None,
+        origin: Origin,
+    ) -> CheckoutResult:
+        """Lend one item to one patron.
+
+        Args:
+            patron_id: The barcode on the patron's card, exactly as scanned.
+            item_id: The item's barcode or ISBN, exactly as scanned.
+            renewal_allowed: If the patron has the item already, renew the loan.
+            no_block: The terminal lent the item already, while it was off line, at
+                `origin.transaction_at`. No policy can refuse it; whoever had the item has
+                returned it.
+            no_block_due_at: What the terminal told the patron then; None: by policy.
+            pin: None if it was not sent, which is not the same as wrong.
+            item_properties: Kept with the item as it is, and given back by `find_item`.
+
+        Raises:
+            PatronNotFound: No patron has this id.
+            WrongPIN: A PIN was sent and is not the patron's.
+            PatronBlocked: The patron may not borrow; `also` has all further reasons.
+            LoanLimitReached: The patron has as many loans as the policy allows.
+            ItemNotFound: No item has this id.
+            AlreadyOnLoan: The item is on loan, and this is not a renewal.
+            RenewalNotAllowed: It would be a renewal, which the policy refuses.
+
+        Source: ILS.pod, "checkout"; ILS.pm, "checkout_no_block"; SIP2 2.00, message 11.
+        """
+        ...
+
+    async def checkin(
+        self,
+        item_id: str,
+        *,
+        returned_at: datetime | None = None,
+        current_location: str | None = None,
+        item_properties: str | None = None,
+        no_block: bool = False,
+        origin: Origin,
+    ) -> CheckinResult:
+        """Take one item back.
+
+        Args:
+            item_id: The item's barcode or ISBN, exactly as scanned.
+            returned_at: When it came back, held between the loan's start and now; None: now.
+            current_location: Where it is now; None: where the terminal stands.
+            item_properties: Kept with the item as it is, and given back by `find_item`.
+            no_block: The terminal took the item back already, while it was off line.
+
+        Raises:
+            ItemNotFound: No item has this id.
+            NotOnLoan: The item is not on loan, so there is nothing to take back.
+
+        Source: ILS.pod, "checkin"; ILS.pm, "checkin_no_block"; SIP2 2.00, message 09.
+        """
+        ...
+
+
+class ILS(Circulation, Protocol):
+    """The library's system of record: patrons, items, loans, holds and fees."""
+
+    def supports(self, operation: str) -> bool:
+        """Whether this ILS has an operation, by the pod's name for it: "checkout", "hold",
+        "magnetic media" …
+
+        Source: ILS.pod, "supports"; spec/sip2 3.1.
+        """
+        ...
+
+    def check_inst_id(self, institution_id: str, whence: str) -> None:
+        """Note that a terminal sent this institution id in the operation `whence`. Never fails:
+        many terminals send a constant.
+
+        Source: ILS.pod, "check_inst_id".
+        """
+        ...
+
+    async def checkin_ok(self) -> bool:
+        """Whether items may be taken back now (ILS.pod, "checkin_ok")."""
+        ...
+
+    async def checkout_ok(self) -> bool:
+        """Whether items may be lent now (ILS.pod, "checkout_ok")."""
+        ...
+
+    async def status_update_ok(self) -> bool:
+        """Whether terminals may block patrons (ILS.pod, "status_update_ok")."""
+        ...
+
+    async def offline_ok(self) -> bool:
+        """Whether what was lent off line is accepted afterwards (ILS.pod, "offline_ok")."""
+        ...
+
+    async def find_patron(self, patron_id: str) -> Patron | None:
+        """The patron with this card, exactly as scanned; None if there is none. A blocked or
+        expired patron is found.
+
+        Source: Patron.pod, "new".
+        """
+        ...
+
+    async def check_password(self, patron_id: str, pin: Secret) -> bool:
+        """Whether this is the patron's PIN. False for an unknown patron, after as long.
+
+        Source: Patron.pod, "check_password".
+        """
+        ...
+
+    async def patron_list(
+        self, patron_id: str, kind: PatronList, start: int = 1, end: int | None = None
+    ) -> Sequence[str]:
+        """Entries of one of the patron's lists, in an order that stays.
+
+        Args:
+            patron_id: The barcode on the patron's card, exactly as scanned.
+            kind: Which list.
+            start: The first entry wanted, counted from 1.
+            end: The last entry wanted, inclusive; None: to the end. An `end` before `start`,
+                and a `start` after the last entry, give an empty list.
+
+        Raises:
+            PatronNotFound: No patron has this id.
+
+        Source: Patron.pod, "hold_items" and its neighbours.
+        """
+        ...
+
+    async def end_patron_session(
+        self, patron_id: str, *, pin: Secret | None = None, origin: Origin
+    ) -> EndSessionResult:
+        """The patron has left the terminal. An unknown patron has left, too.
+
+        Raises:
+            WrongPIN: A PIN was sent and is not the patron's.
+
+        Source: ILS.pod, "end_patron_session".
+        """
+        ...
+
+
+class DigitalCollection(Circulation, Protocol):
+    """What one vendor lends to one institution: e-books and e-audio, by ISBN."""
+
+    async def fulfil(self, patron_id: str, item_id: str, *, origin: Origin) -> Fulfilment:
+        """Where the patron can read or fetch what they have on loan. Asked anew each time, as
+        such links live for minutes.
+
+        Raises:
+            NotOnLoan: The patron does not have this item.
+        """
+        ...

@@ -1,0 +1,184 @@
+"""What crosses the port: patrons, items, and what came of a transaction.
+
+Records are frozen and hold what one read gives. Times are aware and in UTC, amounts are `Decimal`
+in whole units of an ISO 4217 currency. Attributes keep the names of Patron.pod and Item.pod, so
+whoever wrote an ILS for SIPServer knows them; what those lack has a comment.
+
+They are msgspec structs, because a replay row keeps a whole result as JSON (DESIGN: done once).
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum, IntEnum
+
+import msgspec
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What all records have in common."""
+
+
+class Patron(Record, frozen=True, kw_only=True):
+    """A reader, as one read of the ILS shows them. Never holds a PIN.
+
+    Source: Patron.pod; spec/sip2 3.3.
+    """
+
+    id: str  # the barcode on the card
+    name: str
+    internal_id: str | None = None
+    address: str | None = None  # one line
+    email_addr: str | None = None
+    home_phone: str | None = None
+    birth_on: date | None = None
+    expires_on: date | None = None
+    ptype: str | None = None  # patron class, by the ILS's own names
+    home_library: str | None = None
+    inet_privileges: str | None = None
+    language: str | None = None  # BCP 47, e.g. "en" or "pt-BR"
+    currency: str | None = None
+    fee_amount: Decimal | None = None  # owed in all; None: this ILS keeps no fees
+    fee_limit: Decimal | None = None  # no more loans above this; Koha's, not in the pod
+    screen_messages: tuple[str, ...] = ()
+    print_lines: tuple[str, ...] = ()
+
+    charge_ok: bool = True
+    renew_ok: bool = True
+    recall_ok: bool = True
+    hold_ok: bool = True
+    card_lost: bool = False
+    too_many_charged: bool = False
+    too_many_overdue: bool = False
+    too_many_renewal: bool = False
+    too_many_claim_return: bool = False
+    too_many_lost: bool = False
+    excessive_fines: bool = False
+    excessive_fees: bool = False
+    recall_overdue: bool = False
+    too_many_billed: bool = False
+
+    # counts and limits, which the pod gives only by way of whole lists
+    hold_count: int = 0  # waiting on the shelf
+    overdue_count: int = 0
+    charged_count: int = 0
+    fine_count: int = 0
+    recall_count: int = 0
+    unavailable_hold_count: int = 0  # still to come
+    hold_limit: int | None = None
+    overdue_limit: int | None = None
+    charged_limit: int | None = None
+
+
+class PatronList(Enum):
+    """The lists of a patron that `ILS.patron_list` can give (Patron.pod, `hold_items` …)."""
+
+    HOLDS = "hold_items"
+    OVERDUE = "overdue_items"
+    CHARGED = "charged_items"
+    FINES = "fine_items"
+    RECALLS = "recall_items"
+    UNAVAILABLE_HOLDS = "unavail_holds"
+
+
+class CirculationStatus(IntEnum):
+    """Where an item is in its life. The numbers are the standard's, for want of better ones."""
+
+    OTHER = 1
+    ON_ORDER = 2
+    AVAILABLE = 3
+    CHARGED = 4
+    CHARGED_NOT_RECALLABLE = 5
+    IN_PROCESS = 6
+    RECALLED = 7
+    WAITING_ON_HOLD_SHELF = 8
+    WAITING_TO_BE_RESHELVED = 9
+    IN_TRANSIT = 10
+    CLAIMED_RETURNED = 11
+    LOST = 12
+    MISSING = 13
+
+
+class Item(Record, frozen=True, kw_only=True):
+    """One thing that can be lent, by barcode or ISBN, as one read of the ILS shows it.
+
+    Source: Item.pod; spec/sip2 3.4.
+    """
+
+    id: str
+    title_id: str  # the title as a patron reads it
+    circulation_status: CirculationStatus = CirculationStatus.AVAILABLE
+    media_type: str | None = None  # three digits of the standard; None: not said
+    magnetic: bool | None = None  # harmed by desensitising; None: not known
+    security_marker: int | None = None
+    permanent_location: str = ""
+    current_location: str = ""
+    owner: str | None = None
+    collection_code: str | None = None
+    call_number: str | None = None
+    destination: str | None = None
+    item_properties: str | None = None  # opaque, as a terminal sent it
+    due_at: datetime | None = None  # if it is on loan
+    recall_at: datetime | None = None
+    hold_pickup_at: datetime | None = None  # when the hold shelf gives it up
+    hold_queue_length: int = 0
+    fee: Decimal | None = None
+    fee_currency: str | None = None
+    screen_messages: tuple[str, ...] = ()
+    print_lines: tuple[str, ...] = ()
+
+
+class Origin(Record, frozen=True, kw_only=True):
+    """Where a call comes from. Every call that changes something carries one."""
+
+    door: str  # "sip2", "web", "opds", "shell"
+    account: str | None = None  # the terminal's login
+    location: str | None = None  # where the terminal stands
+    connection: str | None = None  # tells two connections of one account apart
+    language: str | None = None
+    transaction_at: datetime | None = None  # the terminal's own time
+    request_key: bytes | None = None
+    """Names this request among all of its account: a call with a key seen before has no second
+    effect, and gets the first one's result. None: the request may be meant twice."""
+
+
+class CheckoutResult(Record, frozen=True, kw_only=True):
+    """An item was lent, or its loan renewed."""
+
+    patron: Patron
+    item: Item
+    due_at: datetime
+    renewal_ok: bool = False  # the patron had it already
+    desensitize: bool = True
+    security_inhibit: bool | None = None
+    screen_messages: tuple[str, ...] = ()
+    print_lines: tuple[str, ...] = ()
+
+
+class CheckinResult(Record, frozen=True, kw_only=True):
+    """An item was taken back."""
+
+    item: Item
+    patron: Patron | None = None  # who had it
+    resensitize: bool = True
+    alert: bool = False
+    alert_type: str | None = None  # two digits of 3M's extensions
+    sort_bin: str | None = None
+    screen_messages: tuple[str, ...] = ()
+    print_lines: tuple[str, ...] = ()
+
+
+class EndSessionResult(Record, frozen=True, kw_only=True):
+    """A patron has left the terminal."""
+
+    screen_messages: tuple[str, ...] = ()
+    print_lines: tuple[str, ...] = ()
+
+
+class Fulfilment(Record, frozen=True, kw_only=True):
+    """Where a lent e-book can be read or fetched, for a few minutes."""
+
+    url: str
+    media_type: str
+    expires_at: datetime

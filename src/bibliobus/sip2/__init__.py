@@ -1,0 +1,34 @@
+"""SIP2 2.00, the language of self-check terminals: messages, codec and connection, without I/O.
+
+Needs nothing but Python's standard library, and can be used without the rest of Bibliobus:
+
+    >>> from bibliobus.sip2 import Connection, messages
+    >>> library = Connection()
+    >>> library.receive_data(b"9300CNkiosk|COsecret|AY0AZF8D6" + bytes([13]))
+    >>> library.next_event().message
+    Login(uid_algorithm='0', pwd_algorithm='0', login_user_id='kiosk', login_password=***)
+    >>> library.send(messages.LoginResponse(ok=True))
+    b'941AY0AZFDFD\\r'
+"""
+
+from bibliobus.sip2 import messages
+from bibliobus.sip2.codec import Message, decode, encode
+from bibliobus.sip2.connection import Connection, Event, Ignored, Reply, Request
+from bibliobus.sip2.dialect import Dialect
+from bibliobus.sip2.errors import MessageTooShort, SIP2Error, UnknownMessage
+
+__all__ = [
+    "Connection",
+    "Dialect",
+    "Event",
+    "Ignored",
+    "Message",
+    "MessageTooShort",
+    "Reply",
+    "Request",
+    "SIP2Error",
+    "UnknownMessage",
+    "decode",
+    "encode",
+    "messages",
+]

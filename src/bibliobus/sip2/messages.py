@@ -1,0 +1,343 @@
+"""The messages of SIP2 2.00. Each class is the whole definition of one message.
+
+Fields stand in wire order: the fixed-length ones first, then the named ones. A named field with a
+default may be left out by the sender. Nothing else describes a message: the codec, the reference
+and the property tests all read these classes.
+
+Source: SIP2 2.00, "Message formats"; spec/sip2 2.1 to 2.11.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bibliobus.sip2 import fields as f
+from bibliobus.sip2.codec import Message, message
+
+
+@message("93")
+class Login(Message):
+    """A terminal says who it is. `LoginResponse` answers it."""
+
+    uid_algorithm: f.Algorithm = "0"
+    pwd_algorithm: f.Algorithm = "0"  # noqa: S105 - a code, not a password
+    login_user_id: f.LoginUserId  # CN
+    login_password: f.LoginPassword  # CO
+    location_code: f.LocationCode | None = None  # CP: where the terminal stands
+    extra: f.Extra = ()
+
+
+@message("94")
+class LoginResponse(Message):
+    """Whether the terminal may go on."""
+
+    ok: f.Ok
+    extra: f.Extra = ()
+
+
+@message("99")
+class SCStatus(Message):
+    """A terminal tells its state and asks for ours. `ACSStatus` answers it."""
+
+    status_code: f.StatusCode  # 0 ok, 1 out of paper, 2 about to shut down
+    max_print_width: f.PrintWidth  # characters in a print line
+    protocol_version: f.ProtocolVersion
+    extra: f.Extra = ()
+
+
+@message("98")
+class ACSStatus(Message):
+    """What the library's system allows this terminal to do."""
+
+    on_line_status: f.YesNo
+    checkin_ok: f.YesNo
+    checkout_ok: f.YesNo
+    acs_renewal_policy: f.YesNo
+    status_update_ok: f.YesNo  # patrons may be blocked by a terminal
+    off_line_ok: f.YesNo  # what was lent off line will be accepted
+    timeout_period: f.TenthsOfSeconds
+    retries_allowed: f.Retries
+    date_time_sync: f.Timestamp
+    protocol_version: f.ProtocolVersion
+    institution_id: f.InstitutionId  # AO
+    library_name: f.LibraryName | None = None  # AM
+    supported_messages: f.SupportedMessages  # BX
+    terminal_location: f.TerminalLocation | None = None  # AN
+    screen_messages: f.ScreenMessages = ()  # AF
+    print_lines: f.PrintLines = ()  # AG
+    extra: f.Extra = ()
+
+
+@message("97")
+class RequestACSResend(Message):
+    """A terminal could not read our last answer and wants it again."""
+
+    extra: f.Extra = ()
+
+
+@message("96")
+class RequestSCResend(Message):
+    """We could not read the terminal's message and want it again."""
+
+    extra: f.Extra = ()
+
+
+@message("23")
+class PatronStatusRequest(Message):
+    """May this patron do things? `PatronStatusResponse` answers it."""
+
+    language: f.Language
+    transaction_date: f.Timestamp
+    institution_id: f.InstitutionId  # AO
+    patron_id: f.PatronId  # AA
+    terminal_password: f.TerminalPassword | None = None  # AC: required, but often left out
+    patron_password: f.PatronPassword | None = None  # AD: required, but often left out
+    extra: f.Extra = ()
+
+
+@message("24")
+class PatronStatusResponse(Message):
+    """What a patron may not do."""
+
+    patron_status: f.PatronStatus
+    language: f.Language
+    transaction_date: f.Timestamp
+    institution_id: f.InstitutionId  # AO
+    patron_id: f.PatronId  # AA
+    personal_name: f.PersonalName  # AE
+    valid_patron: f.ValidPatron | None = None  # BL
+    valid_patron_password: f.ValidPatronPassword | None = None  # CQ
+    currency: f.Currency | None = None  # BH
+    fee_amount: f.FeeAmount | None = None  # BV
+    screen_messages: f.ScreenMessages = ()  # AF
+    print_lines: f.PrintLines = ()  # AG
+    extra: f.Extra = ()
+
+
+@message("63")
+class PatronInformation(Message):
+    """All about a patron, and one list. `PatronInformationResponse` answers it."""
+
+    language: f.Language
+    transaction_date: f.Timestamp
+    summary: f.Summary  # which list; None: counts only
+    institution_id: f.InstitutionId  # AO
+    patron_id: f.PatronId  # AA
+    terminal_password: f.TerminalPassword | None = None  # AC
+    patron_password: f.PatronPassword | None = None  # AD
+    start_item: f.StartItem | None = None  # BP: the first entry wanted, from 1
+    end_item: f.EndItem | None = None  # BQ: the last entry wanted, inclusive
+    extra: f.Extra = ()
+
+
+@message("64")
+class PatronInformationResponse(Message):
+    """A patron's permissions, counts, limits, contact, and the list that was asked for."""
+
+    patron_status: f.PatronStatus
+    language: f.Language
+    transaction_date: f.Timestamp
+    hold_items_count: f.Count
+    overdue_items_count: f.Count
+    charged_items_count: f.Count
+    fine_items_count: f.Count
+    recall_items_count: f.Count
+    unavailable_holds_count: f.Count
+    institution_id: f.InstitutionId  # AO
+    patron_id: f.PatronId  # AA
+    personal_name: f.PersonalName  # AE
+    hold_items_limit: f.HoldItemsLimit | None = None  # BZ
+    overdue_items_limit: f.OverdueItemsLimit | None = None  # CA
+    charged_items_limit: f.ChargedItemsLimit | None = None  # CB
+    valid_patron: f.ValidPatron | None = None  # BL
+    valid_patron_password: f.ValidPatronPassword | None = None  # CQ
+    currency: f.Currency | None = None  # BH
+    fee_amount: f.FeeAmount | None = None  # BV
+    fee_limit: f.FeeLimit | None = None  # CC
+    hold_items: f.HoldItems = ()  # AS: those that wait on the shelf
+    overdue_items: f.OverdueItems = ()  # AT
+    charged_items: f.ChargedItems = ()  # AU
+    fine_items: f.FineItems = ()  # AV
+    recall_items: f.RecallItems = ()  # BU
+    unavailable_hold_items: f.UnavailableHoldItems = ()  # CD: those still to come
+    home_address: f.HomeAddress | None = None  # BD
+    email_address: f.EmailAddress | None = None  # BE
+    home_phone: f.HomePhone | None = None  # BF
+    screen_messages: f.ScreenMessages = ()  # AF
+    print_lines: f.PrintLines = ()  # AG
+    extra: f.Extra = ()
+
+
+@message("11")
+class Checkout(Message):
+    """Lend one item to one patron. `CheckoutResponse` answers it."""
+
+    renewal_policy: f.YesNo  # the terminal is set up to let patrons renew
+    no_block: f.YesNo  # "Y": the loan was already made, while the terminal was off line
+    transaction_date: f.Timestamp
+    no_block_due_date: f.Timestamp  # what the terminal promised then
+    institution_id: f.InstitutionId  # AO
+    patron_id: f.PatronId  # AA
+    item_id: f.ItemId  # AB
+    terminal_password: f.TerminalPassword | None = None  # AC: required, but often left out
+    item_properties: f.ItemProperties | None = None  # CH
+    patron_password: f.PatronPassword | None = None  # AD
+    fee_acknowledged: f.FeeAcknowledged | None = None  # BO; None: not sent
+    cancel: f.Cancel | None = None  # BI: "Y" undoes a checkin that failed at the terminal
+    extra: f.Extra = ()
+
+
+@message("12")
+class CheckoutResponse(Message):
+    """Whether the item was lent, and until when."""
+
+    ok: f.Ok
+    renewal_ok: f.YesNo  # the patron had it already, and has it for longer now
+    magnetic_media: f.MagneticMedia
+    desensitize: f.YesNo
+    transaction_date: f.Timestamp
+    institution_id: f.InstitutionId  # AO
+    patron_id: f.PatronId  # AA
+    item_id: f.ItemId  # AB
+    title_id: f.TitleId  # AJ
+    due_date: f.DueDate  # AH: free text; empty if not lent
+    fee_type: f.FeeType | None = None  # BT
+    security_inhibit: f.SecurityInhibit | None = None  # CI
+    currency: f.Currency | None = None  # BH
+    fee_amount: f.FeeAmount | None = None  # BV
+    media_type: f.MediaType | None = None  # CK
+    item_properties: f.ItemProperties | None = None  # CH
+    transaction_id: f.TransactionId | None = None  # BK
+    valid_patron: f.ValidPatron | None = None  # BL: with a refusal, as SIPServer does
+    valid_patron_password: f.ValidPatronPassword | None = None  # CQ: with a refusal
+    screen_messages: f.ScreenMessages = ()  # AF
+    print_lines: f.PrintLines = ()  # AG
+    extra: f.Extra = ()
+
+
+@message("09")
+class Checkin(Message):
+    """Take one item back. `CheckinResponse` answers it."""
+
+    no_block: f.YesNo  # "Y": the item was already taken back, while the terminal was off line
+    transaction_date: f.Timestamp
+    return_date: f.Timestamp  # when it came back, if earlier
+    current_location: f.CurrentLocation | None = None  # AP: required, but often left out
+    institution_id: f.InstitutionId  # AO
+    item_id: f.ItemId  # AB
+    terminal_password: f.TerminalPassword | None = None  # AC
+    item_properties: f.ItemProperties | None = None  # CH
+    cancel: f.Cancel | None = None  # BI: "Y" undoes a checkout that failed at the terminal
+    extra: f.Extra = ()
+
+
+@message("10")
+class CheckinResponse(Message):
+    """Whether the item was taken back, and where it goes from here."""
+
+    ok: f.Ok
+    resensitize: f.YesNo
+    magnetic_media: f.MagneticMedia
+    alert: f.YesNo
+    transaction_date: f.Timestamp
+    institution_id: f.InstitutionId  # AO
+    item_id: f.ItemId  # AB
+    permanent_location: f.PermanentLocation  # AQ: empty if unknown; some sorters need to see it
+    title_id: f.TitleId | None = None  # AJ
+    sort_bin: f.SortBin | None = None  # CL
+    patron_id: f.PatronId | None = None  # AA: who had it
+    media_type: f.MediaType | None = None  # CK
+    item_properties: f.ItemProperties | None = None  # CH
+    collection_code: f.CollectionCode | None = None  # CR
+    call_number: f.CallNumber | None = None  # CS
+    alert_type: f.AlertType | None = None  # CV
+    destination_location: f.DestinationLocation | None = None  # CT
+    hold_patron_id: f.HoldPatronId | None = None  # CY
+    hold_patron_name: f.HoldPatronName | None = None  # DA
+    screen_messages: f.ScreenMessages = ()  # AF
+    print_lines: f.PrintLines = ()  # AG
+    extra: f.Extra = ()
+
+
+@message("17")
+class ItemInformation(Message):
+    """What is this item, and where? `ItemInformationResponse` answers it."""
+
+    transaction_date: f.Timestamp
+    institution_id: f.InstitutionId  # AO
+    item_id: f.ItemId  # AB
+    terminal_password: f.TerminalPassword | None = None  # AC
+    extra: f.Extra = ()
+
+
+@message("18")
+class ItemInformationResponse(Message):
+    """An item's state, title and places."""
+
+    circulation_status: f.CirculationStatus
+    security_marker: f.SecurityMarker
+    fee_type: f.FixedFeeType
+    transaction_date: f.Timestamp
+    hold_queue_length: f.HoldQueueLength | None = None  # CF
+    due_date: f.DueDate | None = None  # AH
+    recall_date: f.RecallDate | None = None  # CJ
+    hold_pickup_date: f.HoldPickupDate | None = None  # CM
+    item_id: f.ItemId  # AB
+    title_id: f.TitleId  # AJ
+    owner: f.Owner | None = None  # BG
+    currency: f.Currency | None = None  # BH
+    fee_amount: f.FeeAmount | None = None  # BV
+    media_type: f.MediaType | None = None  # CK
+    permanent_location: f.PermanentLocation | None = None  # AQ
+    current_location: f.CurrentLocation | None = None  # AP
+    item_properties: f.ItemProperties | None = None  # CH
+    collection_code: f.CollectionCode | None = None  # CR
+    call_number: f.CallNumber | None = None  # CS
+    destination_location: f.DestinationLocation | None = None  # CT
+    hold_patron_id: f.HoldPatronId | None = None  # CY
+    hold_patron_name: f.HoldPatronName | None = None  # DA
+    screen_messages: f.ScreenMessages = ()  # AF
+    print_lines: f.PrintLines = ()  # AG
+    extra: f.Extra = ()
+
+
+@message("35")
+class EndPatronSession(Message):
+    """The patron has gone. `EndSessionResponse` answers it."""
+
+    transaction_date: f.Timestamp
+    institution_id: f.InstitutionId  # AO
+    patron_id: f.PatronId  # AA
+    terminal_password: f.TerminalPassword | None = None  # AC
+    patron_password: f.PatronPassword | None = None  # AD
+    extra: f.Extra = ()
+
+
+@message("36")
+class EndSessionResponse(Message):
+    """Whether the session was ended."""
+
+    end_session: f.YesNo
+    transaction_date: f.Timestamp
+    institution_id: f.InstitutionId  # AO
+    patron_id: f.PatronId  # AA
+    screen_messages: f.ScreenMessages = ()  # AF
+    print_lines: f.PrintLines = ()  # AG
+    extra: f.Extra = ()
+
+
+def _by_code(*messages: type[Message]) -> Mapping[str, type[Message]]:
+    return {each.code: each for each in messages}
+
+
+REQUESTS = _by_code(
+    Login, SCStatus, RequestACSResend, PatronStatusRequest, PatronInformation,
+    Checkout, Checkin, ItemInformation, EndPatronSession,
+)  # fmt: skip
+"""What a terminal (SC) sends."""
+
+RESPONSES = _by_code(
+    LoginResponse, ACSStatus, RequestSCResend, PatronStatusResponse, PatronInformationResponse,
+    CheckoutResponse, CheckinResponse, ItemInformationResponse, EndSessionResponse,
+)  # fmt: skip
+"""What the library's system (ACS) sends."""

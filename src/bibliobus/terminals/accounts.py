@@ -1,0 +1,74 @@
+"""Accounts: the logins of terminals, each bound to one institution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import msgspec
+
+from bibliobus.database import Database, Transaction, Verifier
+from bibliobus.ils import Secret
+from bibliobus.ils.library import AccountEntry, AccountSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Who a terminal is, once it has logged in."""
+
+    login: str
+    institution: str
+    location: str | None = None  # where the terminal stands, unless it says so itself
+    settings: AccountSettings = field(default_factory=AccountSettings)
+
+
+class Accounts(Protocol):
+    """Whoever knows the terminals."""
+
+    async def sign_in(self, login: str, password: Secret) -> Account | None:
+        """The account of this login, or None if login or password is wrong, which take equally
+        long.
+
+        Raises:
+            DatabaseError: Nobody can tell.
+        """
+        ...
+
+
+class StoredAccounts:
+    """The accounts in the database."""
+
+    def __init__(self, database: Database, verifier: Verifier) -> None:
+        self._database, self._verifier = database, verifier
+
+    async def sign_in(self, login: str, password: Secret) -> Account | None:
+        row = await self._database.read(
+            lambda tx: tx.row(
+                "SELECT institution, password_hash, location, settings FROM accounts"
+                " WHERE login = :login",
+                login=login,
+            )
+        )
+        institution, hashed, location, settings = row or (None, None, None, None)
+        if not await self._verifier.matches(password, hashed) or institution is None:
+            return None
+        return Account(
+            login=login,
+            institution=institution,
+            location=location,
+            settings=msgspec.json.decode(settings, type=AccountSettings),
+        )
+
+
+def load_account(tx: Transaction, entry: AccountEntry, password_hash: str) -> None:
+    """Add an account, or give the one that is there this password and these settings."""
+    settings = AccountSettings(dialect=entry.dialect, encoding=entry.encoding)
+    tx.run(
+        "INSERT INTO accounts (login, institution, password_hash, location, settings)"
+        " VALUES (:login, :of, :password_hash, :location, :settings)"
+        " ON CONFLICT (login) DO UPDATE SET institution = excluded.institution,"
+        " password_hash = excluded.password_hash, location = excluded.location,"
+        " settings = excluded.settings",
+        login=entry.login, of=entry.institution, password_hash=password_hash,
+        location=entry.location, settings=msgspec.json.encode(settings).decode(),
+    )  # fmt: skip

@@ -1,0 +1,158 @@
+"""One terminal's conversation: who it is, and which function answers what it says.
+
+Everything that a session knows hangs on this object, so nothing can pass from one terminal to
+another; a login that fails leaves nothing of the one before it (Koha bug 42847).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bibliobus.database import DatabaseError
+from bibliobus.ils import CirculationError, Institution, Origin, Refused, Secret, Unavailable
+from bibliobus.sip2 import Dialect, Message, Request
+from bibliobus.sip2.connection import CHANGES_SOMETHING
+from bibliobus.sip2.messages import (
+    Checkin,
+    Checkout,
+    EndPatronSession,
+    ItemInformation,
+    Login,
+    LoginResponse,
+    PatronInformation,
+    PatronStatusRequest,
+    SCStatus,
+)
+from bibliobus.terminals.accounts import Account, Accounts
+from bibliobus.terminals.call import Call, in_utc
+from bibliobus.terminals.circulation import checkin, checkout
+from bibliobus.terminals.items import item_information
+from bibliobus.terminals.patrons import end_patron_session, patron_information, patron_status
+from bibliobus.terminals.refusals import refuse
+from bibliobus.terminals.status import sc_status
+
+logger = logging.getLogger(__name__)
+
+Handler = Callable[[Call, Any], Awaitable[Message]]
+
+HANDLERS: Mapping[type[Message], Handler] = {
+    SCStatus: sc_status,
+    PatronStatusRequest: patron_status,
+    PatronInformation: patron_information,
+    EndPatronSession: end_patron_session,
+    ItemInformation: item_information,
+    Checkout: checkout,
+    Checkin: checkin,
+}
+
+REPEATABLE = timedelta(hours=24)  # how far a message's own time may lie from ours to name it
+
+
+class HangUp(Exception):
+    """Say nothing and close: a login is missing, or nobody knows whether something was done."""
+
+
+class Session:
+    """A terminal from its first message to its last."""
+
+    def __init__(self, institutions: Mapping[str, Institution], accounts: Accounts) -> None:
+        self._institutions, self._accounts = institutions, accounts
+        self._connection = secrets.token_hex(8)
+        self._account: Account | None = None
+        self._location: str | None = None
+
+    async def answer(self, request: Request) -> Message:
+        """The answer to one request, given only when all that it tells is durable.
+
+        Raises:
+            HangUp: There must be no answer.
+        """
+        message = request.message
+        if isinstance(message, Login):
+            return await self._login(message)
+        if self._account is None:
+            raise HangUp(f"a {message.code} before any login")
+        call = self._call(self._account, request)
+        try:
+            return await HANDLERS[type(message)](call, message)
+        except CirculationError as error:
+            return self._no(call, message, error)
+        except Exception:
+            fault = secrets.token_hex(4)
+            logger.exception("%s %s fault=%s", self, type(message).__name__, fault)
+            return self._no(call, message, Unavailable(f"a fault of ours, {fault}"))
+
+    def _no(self, call: Call, message: Message, error: CirculationError) -> Message:
+        """The answer that says no, unless something may have been done after all."""
+        if isinstance(error, Unavailable):
+            logger.warning("%s %s: %s", self, type(message).__name__, error)
+            if error.may_stand and message.code in CHANGES_SOMETHING:
+                raise HangUp("nobody knows whether it was done") from error
+        elif isinstance(error, Refused):
+            logger.info("%s %s refused=%s", self, type(message).__name__, error.reason)
+        return refuse(call, message, error)
+
+    @property
+    def dialect(self) -> Dialect:
+        """How the terminal is written to."""
+        if self._account is None:
+            return Dialect()
+        return Dialect(encoding=self._account.settings.encoding or "utf-8")
+
+    def __str__(self) -> str:
+        return f"terminal={self._account.login if self._account else '?'}/{self._connection[:4]}"
+
+    async def _login(self, login: Login) -> LoginResponse:
+        """93 → 94."""
+        self._account = self._location = None
+        if (login.uid_algorithm, login.pwd_algorithm) != ("0", "0"):
+            logger.info("%s login refused: only plain logins are known", self)
+            return LoginResponse(ok=False)
+        try:
+            account = await self._accounts.sign_in(
+                login.login_user_id, Secret(login.login_password)
+            )
+        except DatabaseError as error:
+            raise HangUp(f"nobody knows who it is: {error}") from error
+        if account is None or account.institution not in self._institutions:
+            logger.info("%s login refused", self)
+            return LoginResponse(ok=False)
+        self._account, self._location = account, login.location_code or account.location
+        return LoginResponse(ok=True)
+
+    def _call(self, account: Account, request: Request) -> Call:
+        institution = self._institutions[account.institution]
+        now = datetime.now(UTC).replace(microsecond=0)
+        stamp = in_utc(institution, getattr(request.message, "transaction_date", None))
+        origin = Origin(
+            door="sip2",
+            account=account.login,
+            location=self._location,
+            connection=self._connection,
+            transaction_at=stamp,
+            request_key=_request_key(account, request, stamp, now),
+        )
+        return Call(institution, account, origin, now)
+
+
+def _request_key(
+    account: Account, request: Request, stamp: datetime | None, now: datetime
+) -> bytes | None:
+    """What names this request, so that it is done once; None if it may be meant twice.
+
+    The message itself, without sequence number and checksum, is the name, because it holds its
+    own date and time to the second. If that is missing or far from ours (a frozen clock), two
+    equal messages may be two transactions. What was done off line may come at any time.
+    """
+    message = request.message
+    if message.code not in CHANGES_SOMETHING or stamp is None:
+        return None
+    if abs(now - stamp) > REPEATABLE and not getattr(message, "no_block", False):
+        return None
+    name = f"{account.institution}\0{account.login}\0".encode("utf-8", "surrogateescape")
+    return hashlib.sha256(name + request.body).digest()

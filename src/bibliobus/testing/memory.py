@@ -1,0 +1,335 @@
+"""An ILS in memory: the port's promises in the fewest words, and nothing that lasts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
+
+from bibliobus.ils import (
+    AlreadyOnLoan,
+    CardExpired,
+    CardLost,
+    CheckinResult,
+    CheckoutResult,
+    CirculationStatus,
+    EndSessionResult,
+    Item,
+    ItemNotFound,
+    LoanLimitReached,
+    NotOnLoan,
+    Origin,
+    Patron,
+    PatronBlocked,
+    PatronList,
+    PatronNotFound,
+    RenewalNotAllowed,
+    Secret,
+    WrongPIN,
+)
+from bibliobus.ils.library import InstitutionSettings, ItemEntry, Library, PatronEntry
+
+_R = TypeVar("_R", CheckoutResult, CheckinResult)
+
+
+@dataclass(slots=True)
+class _Loan:
+    patron: str
+    item: str
+    lent_at: datetime
+    due_at: datetime
+    renewals: int = 0
+
+
+@dataclass(slots=True)
+class _Shelf:
+    """What one institution has."""
+
+    patrons: dict[str, PatronEntry] = field(default_factory=dict)
+    items: dict[str, Item] = field(default_factory=dict)
+    loans: dict[str, _Loan] = field(default_factory=dict)  # by item
+    loans_of: dict[str, dict[str, _Loan]] = field(default_factory=dict)  # by patron, by item
+    results: dict[tuple[str | None, bytes], CheckoutResult | CheckinResult] = field(
+        default_factory=dict
+    )
+
+
+class MemoryILS:
+    """One institution's patrons, items and loans in dictionaries. See `bibliobus.ils.ILS`."""
+
+    def __init__(
+        self,
+        institution: str,
+        settings: InstitutionSettings | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._institution = institution
+        self._settings = settings or InstitutionSettings()
+        self._zone = ZoneInfo(self._settings.time_zone)
+        self._clock = clock
+        self._shelf = _Shelf()
+
+    def load(self, library: Library) -> None:
+        """Add what `library` has for this institution."""
+        ours = library.of(self._institution)
+        for patron in ours.patrons:
+            self._shelf.patrons[patron.id] = patron
+        for item in ours.items:
+            self._shelf.items[item.id] = _item(item)
+        for loan in ours.loans:
+            self._lend(_Loan(loan.patron, loan.item, loan.lent_at, loan.due_at))
+
+    # -------------------------------------------------------- capabilities
+
+    def supports(self, operation: str) -> bool:
+        return operation not in {
+            "block patron", "fee paid", "item status update", "patron enable", "hold", "renew",
+            "renew all", "security inhibit", "offline operation",
+        }  # fmt: skip
+
+    def check_inst_id(self, institution_id: str, whence: str) -> None:
+        pass
+
+    async def checkin_ok(self) -> bool:
+        return self._settings.checkin_ok
+
+    async def checkout_ok(self) -> bool:
+        return self._settings.checkout_ok
+
+    async def status_update_ok(self) -> bool:
+        return self._settings.status_update_ok
+
+    async def offline_ok(self) -> bool:
+        return self._settings.offline_ok
+
+    # -------------------------------------------------------- what is there
+
+    async def find_patron(self, patron_id: str) -> Patron | None:
+        entry = self._shelf.patrons.get(patron_id)
+        return None if entry is None else self._patron(entry)
+
+    async def find_item(self, item_id: str) -> Item | None:
+        return self._shelf.items.get(item_id)
+
+    async def check_password(self, patron_id: str, pin: Secret) -> bool:
+        entry = self._shelf.patrons.get(patron_id)
+        return entry is not None and entry.pin is not None and Secret(entry.pin) == pin
+
+    async def patron_list(
+        self, patron_id: str, kind: PatronList, start: int = 1, end: int | None = None
+    ) -> Sequence[str]:
+        if patron_id not in self._shelf.patrons:
+            raise PatronNotFound
+        loans = sorted(
+            self._shelf.loans_of.get(patron_id, {}).values(), key=lambda x: (x.due_at, x.item)
+        )
+        if kind is PatronList.OVERDUE:
+            loans = [loan for loan in loans if loan.due_at < self._clock()]
+        elif kind is not PatronList.CHARGED:
+            loans = []
+        return [loan.item for loan in loans[max(start, 1) - 1 : end]]
+
+    # -------------------------------------------------------- transactions
+
+    async def checkout(
+        self,
+        patron_id: str,
+        item_id: str,
+        *,
+        renewal_allowed: bool = False,
+        no_block: bool = False,
+        no_block_due_at: datetime | None = None,
+        pin: Secret | None = None,
+        item_properties: str | None = None,
+        origin: Origin,
+    ) -> CheckoutResult:
+        if isinstance(first := self._first_result(origin), CheckoutResult):
+            return first
+        now = self._clock()
+        entry = self._shelf.patrons.get(patron_id)
+        if entry is None:
+            raise PatronNotFound
+        if pin is not None and not no_block and not await self.check_password(patron_id, pin):
+            raise WrongPIN
+        item = self._shelf.items.get(item_id)
+        if item is None:
+            raise ItemNotFound
+        loan = self._shelf.loans.get(item_id)
+        renewal = False
+        if no_block:
+            if loan is not None:
+                self._end(loan)
+            lent_at = min(origin.transaction_at or now, now)
+            due_at = no_block_due_at or self._due_at(lent_at)
+            self._lend(_Loan(patron_id, item_id, lent_at, due_at))
+        elif blocks := self._blocks(entry):
+            raise type(blocks[0])(patron=self._patron(entry), item=item, also=tuple(blocks[1:]))
+        elif loan is not None:
+            due_at, renewal = self._renew(entry, loan, renewal_allowed=renewal_allowed), True
+        else:
+            if self._patron(entry).too_many_charged:
+                raise LoanLimitReached(patron=self._patron(entry), item=item)
+            due_at = self._due_at(now)
+            self._lend(_Loan(patron_id, item_id, now, due_at))
+        self._keep(item_id, properties=item_properties)
+        result = CheckoutResult(
+            patron=self._patron(entry),
+            item=self._shelf.items[item_id],
+            due_at=due_at,
+            renewal_ok=renewal,
+            desensitize=not renewal and not item.magnetic,
+        )
+        return self._remember(origin, result)
+
+    async def checkin(
+        self,
+        item_id: str,
+        *,
+        returned_at: datetime | None = None,
+        current_location: str | None = None,
+        item_properties: str | None = None,
+        no_block: bool = False,
+        origin: Origin,
+    ) -> CheckinResult:
+        if isinstance(first := self._first_result(origin), CheckinResult):
+            return first
+        item = self._shelf.items.get(item_id)
+        if item is None:
+            raise ItemNotFound
+        loan = self._shelf.loans.get(item_id)
+        if loan is None:
+            raise NotOnLoan(item=item)
+        self._end(loan)
+        self._keep(
+            item_id, location=current_location or origin.location, properties=item_properties
+        )
+        result = CheckinResult(
+            item=self._shelf.items[item_id],
+            patron=self._patron(self._shelf.patrons[loan.patron]),
+            resensitize=not item.magnetic,
+        )
+        return self._remember(origin, result)
+
+    async def end_patron_session(
+        self, patron_id: str, *, pin: Secret | None = None, origin: Origin
+    ) -> EndSessionResult:
+        known = patron_id in self._shelf.patrons
+        if known and pin is not None and not await self.check_password(patron_id, pin):
+            raise WrongPIN
+        return EndSessionResult()
+
+    # -------------------------------------------------------- inside
+
+    def _first_result(self, origin: Origin) -> CheckoutResult | CheckinResult | None:
+        if origin.request_key is None:
+            return None
+        return self._shelf.results.get((origin.account, origin.request_key))
+
+    def _remember(self, origin: Origin, result: _R) -> _R:
+        if origin.request_key is not None:
+            self._shelf.results[origin.account, origin.request_key] = result
+        return result
+
+    def _patron(self, entry: PatronEntry) -> Patron:
+        loans = self._shelf.loans_of.get(entry.id, {})
+        blocks = self._blocks(entry)
+        usable = not any(isinstance(block, CardLost | CardExpired) for block in blocks)
+        limit = self._settings.loans.loan_limit
+        now = self._clock()
+        return Patron(
+            id=entry.id,
+            name=entry.name,
+            address=entry.address,
+            email_addr=entry.email,
+            home_phone=entry.phone,
+            birth_on=entry.birth_on,
+            expires_on=entry.expires_on,
+            ptype=entry.patron_class,
+            home_library=entry.home_library,
+            inet_privileges=entry.internet,
+            language=entry.language,
+            charge_ok=not blocks,
+            renew_ok=usable and entry.renew_ok,
+            recall_ok=usable and entry.recall_ok,
+            hold_ok=usable and entry.hold_ok,
+            card_lost=entry.card_lost,
+            too_many_charged=len(loans) >= limit,
+            charged_count=len(loans),
+            overdue_count=sum(loan.due_at < now for loan in loans.values()),
+            charged_limit=limit,
+            screen_messages=(entry.screen_msg,) if entry.screen_msg else (),
+        )
+
+    def _blocks(self, entry: PatronEntry) -> list[PatronBlocked]:
+        expires = entry.expires_on
+        blocks: list[PatronBlocked] = []
+        if entry.card_lost:
+            blocks.append(CardLost())
+        if expires is not None and expires < self._clock().date():
+            blocks.append(CardExpired())
+        if not entry.charge_ok:
+            blocks.append(PatronBlocked())
+        return blocks
+
+    def _renew(self, entry: PatronEntry, loan: _Loan, *, renewal_allowed: bool) -> datetime:
+        patron, item = self._patron(entry), self._shelf.items[loan.item]
+        if loan.patron != entry.id or not renewal_allowed:
+            raise AlreadyOnLoan(patron=patron, item=item)
+        if not patron.renew_ok or loan.renewals >= self._settings.loans.renewals:
+            raise RenewalNotAllowed(patron=patron, item=item)
+        loan.due_at = max(self._due_at(self._clock()), loan.due_at)
+        loan.renewals += 1
+        self._shelf.items[loan.item] = replace(item, due_at=loan.due_at)
+        return loan.due_at
+
+    def _lend(self, loan: _Loan) -> None:
+        self._shelf.loans[loan.item] = loan
+        self._shelf.loans_of.setdefault(loan.patron, {})[loan.item] = loan
+        self._shelf.items[loan.item] = replace(
+            self._shelf.items[loan.item],
+            circulation_status=CirculationStatus.CHARGED,
+            due_at=loan.due_at,
+        )
+
+    def _end(self, loan: _Loan) -> None:
+        del self._shelf.loans[loan.item]
+        del self._shelf.loans_of[loan.patron][loan.item]
+        self._shelf.items[loan.item] = replace(
+            self._shelf.items[loan.item],
+            circulation_status=CirculationStatus.AVAILABLE,
+            due_at=None,
+        )
+
+    def _keep(
+        self, item_id: str, *, location: str | None = None, properties: str | None = None
+    ) -> None:
+        item = self._shelf.items[item_id]
+        self._shelf.items[item_id] = replace(
+            item,
+            current_location=item.current_location if location is None else location,
+            item_properties=item.item_properties if properties is None else properties,
+        )
+
+    def _due_at(self, lent_at: datetime) -> datetime:
+        last_day = lent_at.astimezone(self._zone).date()
+        last_day += timedelta(days=self._settings.loans.loan_days)
+        return datetime.combine(last_day, time(23, 59, 59), self._zone).astimezone(UTC)
+
+
+def _item(entry: ItemEntry) -> Item:
+    return Item(
+        id=entry.id,
+        title_id=entry.title,
+        media_type=entry.media_type,
+        magnetic=entry.magnetic,
+        security_marker=None if entry.security_marker is None else int(entry.security_marker),
+        permanent_location=entry.permanent_location,
+        current_location=entry.current_location,
+        owner=entry.owner,
+        collection_code=entry.collection_code,
+        call_number=entry.call_number,
+    )
