@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from bibliobus.database import Database, Failed, Transaction, Verifier
 from bibliobus.embedded import circulation, items, patrons
+from bibliobus.embedded.patrons import StoredPatron
 from bibliobus.embedded.replay import once
 from bibliobus.ils import (
     CheckinResult,
@@ -29,6 +31,9 @@ from bibliobus.ils.library import InstitutionSettings
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+SEEN_FOR = 1.0  # seconds
+SEEN_AT_MOST = 10_000  # patrons
 
 _OPERATIONS = frozenset(
     {
@@ -61,6 +66,7 @@ class EmbeddedILS:
         self._database = database
         self._verifier = verifier
         self._clock = clock
+        self._seen: dict[str, tuple[float, StoredPatron | None]] = {}
 
     # -------------------------------------------------------- capabilities
 
@@ -86,8 +92,7 @@ class EmbeddedILS:
     # -------------------------------------------------------- what is there
 
     async def find_patron(self, patron_id: str) -> Patron | None:
-        now = self._clock()
-        found = await self._read(lambda tx: patrons.find(tx, self._policy, patron_id, now))
+        found = await self._find_patron(patron_id)
         return None if found is None else found.record
 
     async def find_item(self, item_id: str) -> Item | None:
@@ -95,8 +100,8 @@ class EmbeddedILS:
         return None if found is None else found.record
 
     async def check_password(self, patron_id: str, pin: Secret) -> bool:
-        hashed = await self._read(lambda tx: patrons.pin_hash(tx, patron_id))
-        return await self._verifier.matches(pin, hashed[0] if hashed else None)
+        found = await self._patron_just_seen(patron_id)
+        return await self._verifier.matches(pin, None if found is None else found.pin_hash)
 
     async def patron_list(
         self, patron_id: str, kind: PatronList, start: int = 1, end: int | None = None
@@ -161,7 +166,7 @@ class EmbeddedILS:
     async def end_patron_session(
         self, patron_id: str, *, pin: Secret | None = None, origin: Origin
     ) -> EndSessionResult:
-        if pin is not None and await self.find_patron(patron_id) is not None:
+        if pin is not None and await self._find_patron(patron_id) is not None:
             await self._prove(patron_id, pin)
         return EndSessionResult()
 
@@ -173,12 +178,28 @@ class EmbeddedILS:
         Raises:
             PatronNotFound, WrongPIN
         """
-        hashed = await self._read(lambda tx: patrons.pin_hash(tx, patron_id))
-        right = await self._verifier.matches(pin, hashed[0] if hashed else None)
-        if hashed is None:
+        found = await self._patron_just_seen(patron_id)
+        right = await self._verifier.matches(pin, None if found is None else found.pin_hash)
+        if found is None:
             raise PatronNotFound
         if not right:
             raise WrongPIN
+
+    async def _find_patron(self, patron_id: str) -> StoredPatron | None:
+        now = self._clock()
+        found = await self._read(lambda tx: patrons.find(tx, self._policy, patron_id, now))
+        if len(self._seen) >= SEEN_AT_MOST:
+            self._seen.clear()
+        self._seen[patron_id] = (time.monotonic(), found)
+        return found
+
+    async def _patron_just_seen(self, patron_id: str) -> StoredPatron | None:
+        """As last read, if that was within a second: a door that finds a patron has their PIN
+        checked next, and need not make the hop twice. A changed PIN is known a second later."""
+        seen_at, found = self._seen.get(patron_id, (-SEEN_FOR, None))
+        if time.monotonic() - seen_at < SEEN_FOR:
+            return found
+        return await self._find_patron(patron_id)
 
     async def _read(self, work: Callable[[Transaction], T]) -> T:
         try:

@@ -24,7 +24,6 @@ _BY_BARCODE = _SELECT + "barcode = :barcode"
 _BY_KEY = _SELECT + "key = :key"
 _KEY = "SELECT key FROM patrons WHERE institution = :institution AND barcode = :barcode"
 _LOCK = "SELECT 1 FROM patrons WHERE institution = :institution AND barcode = :barcode"
-_PIN_HASH = "SELECT pin_hash FROM patrons WHERE institution = :institution AND barcode = :barcode"
 
 _LISTS = {  # the other lists stay empty until there are holds, fees and recalls
     PatronList.CHARGED: "SELECT items.barcode FROM loans JOIN items"
@@ -43,6 +42,7 @@ class StoredPatron(NamedTuple):
     """A patron's record, and what only the embedded ILS knows."""
 
     key: int
+    pin_hash: str | None
     record: Patron
     blocks: tuple[PatronBlocked, ...]  # why they may not borrow
 
@@ -70,12 +70,6 @@ def by_key(tx: Transaction, policy: LoanPolicy, key: int, now: datetime) -> Stor
     """The patron with this key, or None if they were erased."""
     row = tx.row(_BY_KEY, key=key, now=to_database(now))
     return None if row is None else _stored(policy, now, *row)
-
-
-def pin_hash(tx: Transaction, barcode: str) -> tuple[str | None] | None:
-    """The hash of the patron's PIN, which may be None; None instead of it for no patron."""
-    row = tx.row(_PIN_HASH, barcode=barcode)
-    return None if row is None else (row[0],)
 
 
 def entries(
@@ -153,7 +147,7 @@ def _stored(
         charged_limit=policy.loan_limit,
         screen_messages=(screen_message,) if screen_message else (),
     )
-    return StoredPatron(key, record, tuple(blocks))
+    return StoredPatron(key, pin_hash, record, tuple(blocks))
 
 
 def _day(text: str | None) -> date | None:

@@ -95,11 +95,13 @@ class Message:
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def message(code: str) -> Callable[[type[M]], type[M]]:
-    """Declare a message: a frozen dataclass with keyword arguments, and its layout."""
+    """Declare a message: a dataclass with keyword arguments, not to be changed, and its layout."""
 
     def declare(cls: type[M]) -> type[M]:
         layout = Layout.of(cls)  # before dataclass() takes the defaults off the class
-        made = dataclass(frozen=True, slots=True, kw_only=True, repr=False)(cls)
+        # Frozen to the type checker only: at run time that would make a 64 of 29 fields, which is
+        # made in 2 µs, take 12.
+        made = dataclass(slots=True, kw_only=True, repr=False)(cls)
         made.code, made.layout = code, layout
         return made
 

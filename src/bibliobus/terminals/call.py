@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from bibliobus.ils import Institution, Origin, Secret
+from bibliobus.sip2 import Request
 from bibliobus.terminals.accounts import Account
+
+REPEATABLE = timedelta(hours=24)  # how far a message's own time may lie from ours to name it
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +19,37 @@ class Call:
 
     institution: Institution
     account: Account
-    origin: Origin
+    location: str | None  # where the terminal stands
+    connection: str  # tells two connections of one account apart
+    request: Request
     now: datetime  # aware, whole seconds
+
+    def origin(self) -> Origin:
+        """What the port is told of it."""
+        transaction_at = self.moment(getattr(self.request.message, "transaction_date", None))
+        return Origin(
+            door="sip2",
+            account=self.account.login,
+            location=self.location,
+            connection=self.connection,
+            transaction_at=transaction_at,
+            request_key=self._request_key(transaction_at),
+        )
+
+    def _request_key(self, transaction_at: datetime | None) -> bytes | None:
+        """What names this request, so that it is done once; None if it may be meant twice.
+
+        The message itself, without sequence number and checksum, is the name, because it holds
+        its own date and time to the second. If that is missing or far from ours (a frozen clock),
+        two equal messages may be two transactions. What was done off line may come at any time.
+        """
+        if transaction_at is None:
+            return None
+        off_line = getattr(self.request.message, "no_block", False)
+        if abs(self.now - transaction_at) > REPEATABLE and not off_line:
+            return None
+        whose = f"{self.institution.id}\0{self.account.login}\0"
+        return hashlib.sha256(whose.encode("utf-8", "surrogateescape") + self.request.body).digest()
 
     @property
     def transaction_date(self) -> datetime:
@@ -33,16 +66,11 @@ class Call:
 
     def moment(self, stamp: datetime | None) -> datetime | None:
         """A terminal's time stamp in UTC: by the library's clock, unless it names a zone."""
-        return in_utc(self.institution, stamp)
-
-
-def in_utc(institution: Institution, stamp: datetime | None) -> datetime | None:
-    """A time stamp of SIP2 as the port wants it."""
-    if stamp is None:
-        return None
-    if stamp.tzinfo is None:
-        stamp = stamp.replace(tzinfo=institution.time_zone)
-    return stamp.astimezone(UTC)
+        if stamp is None:
+            return None
+        if stamp.tzinfo is None:
+            stamp = stamp.replace(tzinfo=self.institution.time_zone)
+        return stamp.astimezone(UTC)
 
 
 def pin_of(patron_password: str | None) -> Secret | None:

@@ -22,7 +22,7 @@ async def checkout(call: Call, request: Checkout) -> CheckoutResponse:
         no_block_due_at=call.moment(request.no_block_due_date) if request.no_block else None,
         pin=pin_of(request.patron_password),
         item_properties=request.item_properties,
-        origin=call.origin,
+        origin=call.origin(),
     )
 
     return CheckoutResponse(
@@ -57,7 +57,7 @@ async def checkin(call: Call, request: Checkin) -> CheckinResponse:
         current_location=request.current_location or None,
         item_properties=request.item_properties,
         no_block=request.no_block,
-        origin=call.origin,
+        origin=call.origin(),
     )
 
     return CheckinResponse(

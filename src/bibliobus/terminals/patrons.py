@@ -115,7 +115,7 @@ async def end_patron_session(call: Call, request: EndPatronSession) -> EndSessio
     ils = call.institution.ils
     ils.check_inst_id(request.institution_id, "end patron session")
     ended = await ils.end_patron_session(
-        request.patron_id, pin=pin_of(request.patron_password), origin=call.origin
+        request.patron_id, pin=pin_of(request.patron_password), origin=call.origin()
     )
     return EndSessionResponse(
         end_session=True,

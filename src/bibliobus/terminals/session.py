@@ -6,15 +6,14 @@ another; a login that fails leaves nothing of the one before it (Koha bug 42847)
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from bibliobus.database import DatabaseError
-from bibliobus.ils import CirculationError, Institution, Origin, Refused, Secret, Unavailable
+from bibliobus.ils import CirculationError, Institution, Refused, Secret, Unavailable
 from bibliobus.sip2 import Dialect, Message, Request
 from bibliobus.sip2.connection import CHANGES_SOMETHING
 from bibliobus.sip2.messages import (
@@ -29,7 +28,7 @@ from bibliobus.sip2.messages import (
     SCStatus,
 )
 from bibliobus.terminals.accounts import Account, Accounts
-from bibliobus.terminals.call import Call, in_utc
+from bibliobus.terminals.call import Call
 from bibliobus.terminals.circulation import checkin, checkout
 from bibliobus.terminals.items import item_information
 from bibliobus.terminals.patrons import end_patron_session, patron_information, patron_status
@@ -49,8 +48,6 @@ HANDLERS: Mapping[type[Message], Handler] = {
     Checkout: checkout,
     Checkin: checkin,
 }
-
-REPEATABLE = timedelta(hours=24)  # how far a message's own time may lie from ours to name it
 
 
 class HangUp(Exception):
@@ -77,7 +74,9 @@ class Session:
             return await self._login(message)
         if self._account is None:
             raise HangUp(f"a {message.code} before any login")
-        call = self._call(self._account, request)
+        institution = self._institutions[self._account.institution]
+        now = datetime.now(UTC).replace(microsecond=0)
+        call = Call(institution, self._account, self._location, self._connection, request, now)
         try:
             return await HANDLERS[type(message)](call, message)
         except CirculationError as error:
@@ -124,35 +123,3 @@ class Session:
             return LoginResponse(ok=False)
         self._account, self._location = account, login.location_code or account.location
         return LoginResponse(ok=True)
-
-    def _call(self, account: Account, request: Request) -> Call:
-        institution = self._institutions[account.institution]
-        now = datetime.now(UTC).replace(microsecond=0)
-        stamp = in_utc(institution, getattr(request.message, "transaction_date", None))
-        origin = Origin(
-            door="sip2",
-            account=account.login,
-            location=self._location,
-            connection=self._connection,
-            transaction_at=stamp,
-            request_key=_request_key(account, request, stamp, now),
-        )
-        return Call(institution, account, origin, now)
-
-
-def _request_key(
-    account: Account, request: Request, stamp: datetime | None, now: datetime
-) -> bytes | None:
-    """What names this request, so that it is done once; None if it may be meant twice.
-
-    The message itself, without sequence number and checksum, is the name, because it holds its
-    own date and time to the second. If that is missing or far from ours (a frozen clock), two
-    equal messages may be two transactions. What was done off line may come at any time.
-    """
-    message = request.message
-    if message.code not in CHANGES_SOMETHING or stamp is None:
-        return None
-    if abs(now - stamp) > REPEATABLE and not getattr(message, "no_block", False):
-        return None
-    name = f"{account.institution}\0{account.login}\0".encode("utf-8", "surrogateescape")
-    return hashlib.sha256(name + request.body).digest()

@@ -57,7 +57,7 @@ async def sc_status(call: Call, request: SCStatus) -> ACSStatus:
         supported_messages=SupportedMessages(
             **{position: ils.supports(name) for position, name in SUPPORTED.items()}
         ),
-        terminal_location=call.origin.location,
+        terminal_location=call.location,
     )
 
 
