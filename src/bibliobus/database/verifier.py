@@ -3,7 +3,8 @@
 One check takes about 20 ms of a core, and terminals send the PIN with every message. So a check
 that came out right is remembered for five minutes, as a keyed digest over the hash it was made
 against and the secret, under a key that lives as long as the process. A changed PIN has another
-hash and is not found. What was wrong is never remembered.
+hash and is not found. What was wrong is never remembered. Equal checks at the same time are one:
+after an outage all terminals of an account come back at once.
 
 Source: spec/reliability 6.3.
 """
@@ -36,6 +37,7 @@ class Verifier:
         self._clock = clock
         self._key = secrets.token_bytes(32)
         self._right: dict[bytes, float] = {}  # digest: until when; oldest first
+        self._checks: dict[bytes, asyncio.Future[bool]] = {}  # under way, for all who ask the same
         self._threads = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="argon2")
         self._nobody = _HASHER.hash(secrets.token_hex())
 
@@ -44,17 +46,18 @@ class Verifier:
         if hashed is None:
             await self._check(secret, self._nobody)
             return False
-        if self.remembers(secret, hashed):
+        digest = self._digest(secret, hashed)
+        if self._remembers(digest):
             return True
-        if not await self._check(secret, hashed):
+        check = self._checks.get(digest)
+        if check is None:
+            check = asyncio.ensure_future(self._check(secret, hashed))
+            self._checks[digest] = check
+            check.add_done_callback(lambda _: self._checks.pop(digest))
+        if not await asyncio.shield(check):
             return False
-        self._remember(secret, hashed)
+        self._remember(digest)
         return True
-
-    def remembers(self, secret: Secret, hashed: str) -> bool:
-        """Whether this was right a short while ago. May be called from any thread."""
-        until = self._right.get(self._digest(secret, hashed))
-        return until is not None and self._clock() < until
 
     async def hash(self, secret: Secret) -> str:
         """An argon2id hash to keep."""
@@ -69,10 +72,14 @@ class Verifier:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, _verify, secret, hashed)
 
-    def _remember(self, secret: Secret, hashed: str) -> None:
+    def _remembers(self, digest: bytes) -> bool:
+        until = self._right.get(digest)
+        return until is not None and self._clock() < until
+
+    def _remember(self, digest: bytes) -> None:
         while len(self._right) >= AT_MOST:
             del self._right[next(iter(self._right))]
-        self._right[self._digest(secret, hashed)] = self._clock() + REMEMBERED
+        self._right[digest] = self._clock() + REMEMBERED
 
     def _digest(self, secret: Secret, hashed: str) -> bytes:
         mark = hashlib.blake2b(hashed.encode(), key=self._key, digest_size=32)

@@ -55,12 +55,17 @@ class AccountEntry(AccountSettings, frozen=True, kw_only=True):
     location: str | None = None
 
 
-class PatronEntry(msgspec.Struct, frozen=True, kw_only=True):
+class Owned(msgspec.Struct, frozen=True, kw_only=True):
+    """What belongs to one institution, or to all of the document."""
+
+    institution: str | None = None
+
+
+class PatronEntry(Owned, frozen=True, kw_only=True):
     """A patron, before any loan."""
 
     id: str
     name: str
-    institution: str | None = None
     pin: str | None = None
     address: str | None = None
     email: str | None = None
@@ -89,12 +94,11 @@ class PatronEntry(msgspec.Struct, frozen=True, kw_only=True):
         return _day(self.expires)
 
 
-class ItemEntry(msgspec.Struct, frozen=True, kw_only=True):
+class ItemEntry(Owned, frozen=True, kw_only=True):
     """An item and its title."""
 
     id: str
     title: str
-    institution: str | None = None
     author: str | None = None
     language: str | None = None
     media_type: str | None = None
@@ -107,17 +111,16 @@ class ItemEntry(msgspec.Struct, frozen=True, kw_only=True):
     call_number: str | None = None
 
 
-class LoanEntry(msgspec.Struct, frozen=True, kw_only=True):
+class LoanEntry(Owned, frozen=True, kw_only=True):
     """An open loan."""
 
     patron: str
     item: str
-    institution: str | None = None
     lent_at: datetime
     due_at: datetime
 
 
-_E = TypeVar("_E", PatronEntry, ItemEntry, LoanEntry)
+_E = TypeVar("_E", bound=Owned)
 
 
 class Library(msgspec.Struct, frozen=True, kw_only=True):

@@ -62,6 +62,7 @@ class Circulation(Protocol):
             no_block_due_at: What the terminal told the patron then; None: by policy.
             pin: None if it was not sent, which is not the same as wrong.
             item_properties: Kept with the item as it is, and given back by `find_item`.
+            origin: Where the call comes from, and what names it for a repeat.
 
         Raises:
             PatronNotFound: No patron has this id.
@@ -94,6 +95,7 @@ class Circulation(Protocol):
             current_location: Where it is now; None: where the terminal stands.
             item_properties: Kept with the item as it is, and given back by `find_item`.
             no_block: The terminal took the item back already, while it was off line.
+            origin: Where the call comes from, and what names it for a repeat.
 
         Raises:
             ItemNotFound: No item has this id.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 from bibliobus.ils import Institution, Origin, Secret
 from bibliobus.sip2 import Request
@@ -23,6 +25,7 @@ class Call:
     connection: str  # tells two connections of one account apart
     request: Request
     now: datetime  # aware, whole seconds
+    transaction_date: datetime  # the same as answers carry it: the library's time, without a zone
 
     def origin(self) -> Origin:
         """What the port is told of it."""
@@ -51,11 +54,6 @@ class Call:
         whose = f"{self.institution.id}\0{self.account.login}\0"
         return hashlib.sha256(whose.encode("utf-8", "surrogateescape") + self.request.body).digest()
 
-    @property
-    def transaction_date(self) -> datetime:
-        """Our own time as answers carry it: the library's, without a zone."""
-        return self.local(self.now)
-
     def local(self, moment: datetime) -> datetime:
         """A moment by the library's clock, without a zone, as SIP2 writes it."""
         return moment.astimezone(self.institution.time_zone).replace(tzinfo=None)
@@ -71,6 +69,13 @@ class Call:
         if stamp.tzinfo is None:
             stamp = stamp.replace(tzinfo=self.institution.time_zone)
         return stamp.astimezone(UTC)
+
+
+@lru_cache(maxsize=1024)  # zone arithmetic takes 4 µs, and a second has thousands of messages
+def clock(second: int, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """A second since 1970, aware in UTC, and by the clock of `zone` without a zone."""
+    now = datetime.fromtimestamp(second, UTC)
+    return now, now.astimezone(zone).replace(tzinfo=None)
 
 
 def pin_of(patron_password: str | None) -> Secret | None:

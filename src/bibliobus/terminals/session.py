@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from bibliobus.database import DatabaseError
@@ -28,7 +28,7 @@ from bibliobus.sip2.messages import (
     SCStatus,
 )
 from bibliobus.terminals.accounts import Account, Accounts
-from bibliobus.terminals.call import Call
+from bibliobus.terminals.call import Call, clock
 from bibliobus.terminals.circulation import checkin, checkout
 from bibliobus.terminals.items import item_information
 from bibliobus.terminals.patrons import end_patron_session, patron_information, patron_status
@@ -62,6 +62,7 @@ class Session:
         self._connection = secrets.token_hex(8)
         self._account: Account | None = None
         self._location: str | None = None
+        self.dialect = Dialect()  # how the terminal is written to
 
     async def answer(self, request: Request) -> Message:
         """The answer to one request, given only when all that it tells is durable.
@@ -75,8 +76,10 @@ class Session:
         if self._account is None:
             raise HangUp(f"a {message.code} before any login")
         institution = self._institutions[self._account.institution]
-        now = datetime.now(UTC).replace(microsecond=0)
-        call = Call(institution, self._account, self._location, self._connection, request, now)
+        now, local = clock(int(time.time()), institution.time_zone)
+        call = Call(
+            institution, self._account, self._location, self._connection, request, now, local
+        )
         try:
             return await HANDLERS[type(message)](call, message)
         except CirculationError as error:
@@ -96,19 +99,13 @@ class Session:
             logger.info("%s %s refused=%s", self, type(message).__name__, error.reason)
         return refuse(call, message, error)
 
-    @property
-    def dialect(self) -> Dialect:
-        """How the terminal is written to."""
-        if self._account is None:
-            return Dialect()
-        return Dialect(encoding=self._account.settings.encoding or "utf-8")
-
     def __str__(self) -> str:
         return f"terminal={self._account.login if self._account else '?'}/{self._connection[:4]}"
 
     async def _login(self, login: Login) -> LoginResponse:
         """93 → 94."""
         self._account = self._location = None
+        self.dialect = Dialect()
         if (login.uid_algorithm, login.pwd_algorithm) != ("0", "0"):
             logger.info("%s login refused: only plain logins are known", self)
             return LoginResponse(ok=False)
@@ -122,4 +119,5 @@ class Session:
             logger.info("%s login refused", self)
             return LoginResponse(ok=False)
         self._account, self._location = account, login.location_code or account.location
+        self.dialect = Dialect(encoding=account.settings.encoding or "utf-8")
         return LoginResponse(ok=True)
