@@ -1,0 +1,85 @@
+"""Real things for tests: databases, a library in one, a door in front of it, terminals."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from bibliobus.app import App, opened
+from bibliobus.config import Config, DatabaseConfig
+from bibliobus.terminals import TerminalsDoor
+from tests.postgres import create_database, running_postgres
+from tests.support import SETTINGS, Library, Terminal
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--prove", action="store_true", help="run at the sizes that issues name")
+
+
+@pytest.fixture
+def size(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
+    """How much of something: the first number, or the second with --prove."""
+    return lambda usual, proof: proof if request.config.getoption("--prove") else usual
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL server, one for each process that runs tests."""
+    with running_postgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'library.db'}"
+    return create_database(request.getfixturevalue("postgres_server"), f"test{uuid4().hex}")
+
+
+@pytest.fixture
+async def app(database_url: str) -> AsyncIterator[App]:
+    """What stands behind the doors, with the institution MAIN."""
+    config = Config(database=DatabaseConfig(url=database_url), institutions={"MAIN": SETTINGS})
+    async with opened(config) as app:
+        yield app
+
+
+@pytest.fixture
+async def library(app: App) -> Library:
+    """An empty library with one terminal account, `kiosk`."""
+    library = Library(app)
+    await library.terminal_account("kiosk", "kiosk")
+    return library
+
+
+@pytest.fixture
+async def door(library: Library) -> AsyncIterator[tuple[str, int]]:
+    """The address of an open SIP2 door of the library."""
+    door = TerminalsDoor(library.app.institutions, library.app.accounts)
+    address = await door.listen("127.0.0.1", 0)
+    yield address
+    await door.close()
+
+
+@pytest.fixture
+async def connect(door: tuple[str, int]) -> AsyncIterator[Callable[[], Awaitable[Terminal]]]:
+    """Opens a connection to the door."""
+    opened: list[Terminal] = []
+
+    async def connect() -> Terminal:
+        opened.append(await Terminal.connect(door))
+        return opened[-1]
+
+    yield connect
+    for terminal in opened:
+        await terminal.close()
+
+
+@pytest.fixture
+async def terminal(connect: Callable[[], Awaitable[Terminal]]) -> Terminal:
+    """A terminal that has logged in."""
+    return await (await connect()).login()

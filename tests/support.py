@@ -1,0 +1,139 @@
+"""The words that tests are told in: a library, and a terminal in it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+
+from bibliobus.app import App, load
+from bibliobus.ils import ILS
+from bibliobus.ils.library import (
+    AccountEntry,
+    InstitutionSettings,
+    ItemEntry,
+    PatronEntry,
+)
+from bibliobus.ils.library import (
+    Library as Document,
+)
+from bibliobus.sip2.checking import seal
+
+SETTINGS = InstitutionSettings(name="Test Library", time_zone="Europe/Paris")
+
+
+class Library:
+    """One institution, `MAIN`, and what stands behind it."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    @property
+    def ils(self) -> ILS:
+        """Its ILS."""
+        return self.app.institutions["MAIN"].ils
+
+    async def add(self, document: Document) -> None:
+        """Put whatever `document` has into it."""
+        await load(self.app, document)
+
+    async def patron(self, id: str, **more: object) -> str:
+        """A patron with PIN 1234; their barcode."""
+        entry = {"id": id, "name": id.title(), "pin": "1234"} | more
+        await self._add(patrons=(PatronEntry(**entry),))  # type: ignore[arg-type]
+        return id
+
+    async def item(self, id: str, title: str = "Middlemarch", **more: object) -> str:
+        """An item; its barcode."""
+        entry = {"id": id, "title": title} | more
+        await self._add(items=(ItemEntry(**entry),))  # type: ignore[arg-type]
+        return id
+
+    async def terminal_account(self, login: str, password: str, **more: object) -> None:
+        """A terminal's account."""
+        entry = {"login": login, "password": password, "institution": "MAIN"} | more
+        await self._add(accounts=(AccountEntry(**entry),))  # type: ignore[arg-type]
+
+    async def loans(self) -> list[tuple[str, str]]:
+        """Who has what, by barcodes."""
+        return await self.app.database.read(
+            lambda tx: [
+                (patron, item)
+                for patron, item in tx.rows(
+                    "SELECT patrons.barcode, items.barcode FROM loans"
+                    " JOIN patrons ON patrons.key = loans.patron"
+                    " JOIN items ON items.key = loans.item"
+                    " WHERE loans.institution = :institution AND ended_at IS NULL"
+                    " ORDER BY loans.key"
+                )
+            ],
+            "MAIN",
+        )
+
+    async def events(self) -> list[str]:
+        """What happened, in order."""
+        return await self.app.database.read(
+            lambda tx: [
+                kind
+                for (kind,) in tx.rows(
+                    "SELECT kind FROM events WHERE institution = :institution ORDER BY key"
+                )
+            ],
+            "MAIN",
+        )
+
+    async def _add(self, **entries: object) -> None:
+        await self.add(Document(institutions={"MAIN": SETTINGS}, **entries))  # type: ignore[arg-type]
+
+
+@dataclass
+class Terminal:
+    """A terminal's end of a connection: it writes text, and reads text."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    encoding: str = "utf-8"
+
+    @classmethod
+    async def connect(cls, address: tuple[str, int]) -> Terminal:
+        """Open a connection, without logging in."""
+        return cls(*await asyncio.open_connection(*address))
+
+    async def login(self, login: str = "kiosk", password: str = "kiosk") -> Terminal:
+        """Log in, and be accepted."""
+        assert await self.send(f"9300CN{login}|CO{password}|CPdesk|") == "941"
+        return self
+
+    async def send(self, message: str, sequence: int | None = None) -> str:
+        """Send a message; the answer, without its end. With a sequence number, both are checked."""
+        line = message.encode(self.encoding)
+        if sequence is not None:
+            line = seal(line, str(sequence).encode())
+        await self.send_bytes(line + b"\r")
+        answer = await self.receive()
+        if sequence is None:
+            return answer
+        body, _, trailer = answer.rpartition("AY")
+        assert seal(body.encode(self.encoding), str(sequence).encode()) == answer.encode(
+            self.encoding
+        ), f"wrong sequence number or checksum: {trailer}"
+        return body
+
+    async def send_bytes(self, data: bytes) -> None:
+        """Send bytes as they are."""
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def receive(self) -> str:
+        """The next answer; empty if the other side has closed."""
+        try:
+            line = await asyncio.wait_for(self.reader.readuntil(b"\r"), 20)
+        except (asyncio.IncompleteReadError, ConnectionResetError):
+            return ""
+        return line.decode(self.encoding).removesuffix("\r")
+
+    async def close(self) -> None:
+        """Hang up."""
+        self.writer.close()
+        with contextlib.suppress(ConnectionError):
+            await self.writer.wait_closed()
