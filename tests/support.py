@@ -133,7 +133,7 @@ class Terminal:
         return line.decode(self.encoding).removesuffix("\r")
 
     async def close(self) -> None:
-        """Hang up."""
-        self.writer.close()
+        """Hang up, whatever was still to be sent."""
+        self.writer.transport.abort()
         with contextlib.suppress(ConnectionError):
             await self.writer.wait_closed()

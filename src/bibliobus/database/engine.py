@@ -7,11 +7,23 @@ migrations, which each engine translates.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def storable(parameters: dict[str, Any]) -> dict[str, Any]:
+    """The parameters with U+FFFD for what no text column can hold: NUL, and lone surrogates, which
+    stand for bytes that made no sense in a terminal's encoding. Nothing is found by them."""
+    return {
+        name: _UNSTORABLE.sub("\ufffd", value) if isinstance(value, str) else value
+        for name, value in parameters.items()
+    }
 
 
 class Transaction(Protocol):

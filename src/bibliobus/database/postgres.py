@@ -21,7 +21,7 @@ import psycopg_pool
 from psycopg import errors as pg
 from psycopg.conninfo import conninfo_to_dict
 
-from bibliobus.database.engine import Row, Transaction
+from bibliobus.database.engine import Row, Transaction, storable
 from bibliobus.database.errors import Conflict, Failed
 from bibliobus.database.migrating import migrate
 
@@ -69,6 +69,8 @@ class PostgresTransaction:
         parameters["institution"] = self.institution
         try:
             return self._cursor.execute(_translated(sql), parameters)
+        except (UnicodeEncodeError, psycopg.DataError):  # said before anything was sent
+            return self._cursor.execute(_translated(sql), storable(parameters))
         except pg.IntegrityError as error:
             raise Conflict(str(error)) from error
 

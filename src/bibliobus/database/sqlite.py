@@ -26,7 +26,7 @@ from typing import Any, TypeVar, cast
 
 import apsw
 
-from bibliobus.database.engine import Row, Transaction
+from bibliobus.database.engine import Row, Transaction, storable
 from bibliobus.database.errors import Conflict, DatabaseError, Failed, Unsuitable
 from bibliobus.database.migrating import migrate
 
@@ -83,6 +83,8 @@ class SQLiteTransaction:
     def _execute(self, sql: str, parameters: dict[str, Any]) -> apsw.Cursor:
         try:
             return self._connection.execute(sql, parameters)
+        except UnicodeEncodeError:
+            return self._connection.execute(sql, storable(parameters))
         except apsw.ConstraintError as error:
             raise Conflict(str(error)) from error
 

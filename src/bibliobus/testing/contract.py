@@ -113,6 +113,18 @@ class ILSContract:
         assert await library.ils.find_patron("nobody") is None
         assert await library.ils.find_item("nothing") is None
 
+    async def test_is_not_shaken_by_what_is_no_text(self, library: ContractLibrary) -> None:
+        await library.add(document(patron(), item()))
+        for odd in ("", "ada\0", "\udcff", "a" * 10_000, "'; DROP TABLE patrons; --", "%", ":now"):
+            assert await library.ils.find_patron(odd) is None
+            assert await library.ils.find_item(odd) is None
+            with pytest.raises(PatronNotFound):
+                await library.ils.checkout(odd, "31000001", pin=Secret(odd), origin=origin())
+
+        await library.ils.checkout("ada", "31000001", item_properties="\udcff\0", origin=origin())
+
+        assert await _charged(library, "ada") == ["31000001"]
+
     async def test_finds_a_blocked_patron(self, library: ContractLibrary) -> None:
         await library.add(document(patron(charge_ok=False), patron("grace", card_lost=True)))
 

@@ -1,0 +1,86 @@
+"""A terminal says who it is, and gets the library that its account belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from bibliobus.app import opened, serving
+from bibliobus.config import Config, DatabaseConfig
+from bibliobus.ils.library import InstitutionSettings
+from tests.support import Library, Terminal
+
+Connect = Callable[[], Awaitable[Terminal]]
+
+
+async def test_accepts_a_terminal_and_says_what_it_may_do(terminal: Terminal) -> None:
+    status = await terminal.send("9900802.00", sequence=3)
+
+    assert status.startswith("98YYYYNN100003")
+    assert "2.00AOMAIN|AMTest Library|BXYYYNYYYYYNYNNNNN|ANdesk|" in status
+
+
+@pytest.mark.parametrize(
+    "login",
+    [
+        "9300CNkiosk|COwrong|",
+        "9300CNnobody|COkiosk|",
+        "9300CNkiosk|CO|",
+        "9300CNkiosk|",
+        "9301CNkiosk|COkiosk|",  # an encrypted password, which nobody has agreed on
+    ],
+)
+async def test_refuses_any_other(connect: Connect, login: str) -> None:
+    terminal = await connect()
+
+    assert await terminal.send(login) == "940"
+    assert await terminal.send("9900802.00") == ""  # it is hung up on
+
+
+async def test_a_failed_login_leaves_nothing_of_the_one_before(terminal: Terminal) -> None:
+    assert await terminal.send("9300CNkiosk|COwrong|") == "940"
+
+    assert await terminal.send("9900802.00") == ""
+
+
+async def test_answers_nothing_about_patrons_before_the_login(
+    library: Library, connect: Connect
+) -> None:
+    await library.patron("ada")
+    terminal = await connect()
+
+    assert await terminal.send("2300120260301    093000AOMAIN|AAada|AC|AD1234|") == ""
+
+
+async def test_tells_an_old_terminal_its_own_version(terminal: Terminal) -> None:
+    assert (await terminal.send("9900801.00"))[32:36] == "1.00"
+
+
+async def test_each_account_sees_its_own_institution(database_url: str) -> None:
+    institutions = {id: InstitutionSettings(name=f"Library {id}") for id in ("A", "B")}
+    config = Config(database=DatabaseConfig(url=database_url), institutions=institutions)
+    async with opened(config) as app:
+        library = Library(app)
+        await library.terminal_account("kiosk-a", "a", institution="A")
+        await library.terminal_account("kiosk-b", "b", institution="B")
+        await app.database.write(
+            lambda tx: tx.run(
+                "INSERT INTO patrons (institution, barcode, name, charge_ok, renew_ok, recall_ok,"
+                " hold_ok, card_lost) VALUES (:institution, 'ada', 'Ada', TRUE, TRUE, TRUE, TRUE,"
+                " FALSE)"
+            ),
+            "A",
+        )
+        async with serving(app, [("127.0.0.1", 0)]) as (address,):
+            host, port = address.split(":")
+            a = await (await Terminal.connect((host, int(port)))).login("kiosk-a", "a")
+            b = await (await Terminal.connect((host, int(port)))).login("kiosk-b", "b")
+
+            here = await a.send("2300120260301    093000AOwrong|AAada|AC|")
+            there = await b.send("2300120260301    093000AOA|AAada|AC|")
+            await a.close()
+            await b.close()
+
+    assert "AOA|AAada|AE|BLY|CQN|" in here
+    assert "AOB|AAada|AE|BLN|CQN|" in there
