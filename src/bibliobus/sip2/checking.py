@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_TRAILER = re.compile(rb"(?:AY(?P<sequence>.))?AZ(?P<checksum>[0-9A-Fa-f]{4})\Z", re.DOTALL)
+_TRAILER = re.compile(rb"(?:AY(?P<sequence>[ -~]))?AZ(?P<checksum>[0-9A-Fa-f]{4})\Z")
 
 
 class Checked(NamedTuple):

@@ -172,7 +172,7 @@ def encode(message: Message, delimiter: str = DELIMITER) -> str:
             text = encode_value(each)
             parts += (name, scrub(text, delimiter) if free else text, delimiter)
     for name, text in extra:
-        parts += (name, scrub(text, delimiter), delimiter)
+        parts += (scrub(name + text, delimiter), delimiter)
     return "".join(parts)
 
 

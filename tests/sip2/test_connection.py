@@ -1,0 +1,251 @@
+"""The library's side of a connection: framing, error detection, and repeats."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bibliobus.sip2 import Connection, Dialect, Ignored, Reply, Request, messages
+from bibliobus.sip2.checking import checksum, seal, take_apart
+from bibliobus.sip2.framing import Lines, LineTooLong
+
+CALIZ = "1803020120060110    215612AB660|AJHarry Potter y el cáliz de fuego|AY3AZ"
+VECTORS = [  # spec/sip2 1.6: all computed there by running code
+    b"990 402.00AY1AZFCB4",
+    b"941AY0AZFDFD",
+    b"9300CNuser_id|COpassw0rd|AY1AZF594",
+    b"97AZFEF5",
+    b"96AZFEF6",
+    CALIZ.encode() + b"EAA9",
+    CALIZ.encode("latin-1") + b"EB2C",
+    CALIZ.encode("cp850") + b"EB6D",
+    b"9900802.00AY1AZFCA0",
+    b"9900401.00AY1AZFCA5",
+    b"9300CNinfo@test.org|COtester|CPselfcheck_location|AY0AZEB8C",
+    b"9300CNlibrarian@test.com|CO123456|CPselfcheck_location|AY1AZEAEE",
+    b"940AY0AZFDFE",
+    b"941AY1AZFDFC",
+    b"6300120060329    201700Y         AOBR1|AA999999|AD6789|AY4AZF2E0",
+    b"9300CNLoginUserID|COLoginPassword|CPLocationCode|AY5AZEC7B",  # published wrongly as EC78
+    b"101YNN20260301    093000AOBR1|AB1|AQBR1|AF"
+    + 255 * b"z"
+    + b"|AF"
+    + 222 * b"z"
+    + b"|AY0AZ0FAE",
+    b"9300CNkiosk1|COs3cret|CPMAIN|AY0AZF4DA",
+    b"11YN20260301    093000                  AOBR1|AA29999000123|AB31000003|AC|AD1234|BON|BIN|"
+    b"AY4AZEB08",
+]
+STATUS = b"9900802.00"
+CHECKOUT = b"11YN20260301    093000                  AOBR1|AAada|AB31000003|AC|"
+ANSWER = messages.LoginResponse(ok=True)
+
+
+def events(connection: Connection, data: bytes) -> list[object]:
+    """What happens when all of `data` has come and each request is answered."""
+    connection.receive_data(data)
+    happened: list[object] = []
+    while (event := connection.next_event()) is not None:
+        happened.append(event)
+        if isinstance(event, Request):
+            connection.send(ANSWER)
+    return happened
+
+
+@pytest.mark.parametrize("line", VECTORS)
+def test_checksums_are_exact(line: bytes) -> None:
+    assert checksum(line[:-4]) == line[-4:]
+    checked = take_apart(line)
+    assert checked.intact
+    assert checked.detected
+    assert seal(checked.body, checked.sequence) == line
+    assert take_apart(line[:-4] + line[-4:].lower()).intact
+    assert not take_apart(b"8" + line[1:]).intact
+
+
+def test_answers_as_it_was_asked() -> None:
+    library = Connection()
+    library.receive_data(seal(STATUS, b"7") + b"\r" + STATUS + b"\r")
+
+    assert isinstance(library.next_event(), Request)
+    assert library.send(ANSWER) == seal(b"941", b"7") + b"\r"
+    assert isinstance(library.next_event(), Request)
+    assert library.send(ANSWER) == b"941\r"
+
+
+def test_repeats_the_last_answer_byte_for_byte() -> None:
+    library = Connection()
+    library.receive_data(seal(STATUS, b"7") + b"\r97AZFEF5\r97\r")
+    library.next_event()
+    sent = library.send(ANSWER)
+
+    first, second = library.next_event(), library.next_event()
+
+    assert isinstance(first, Reply)
+    assert isinstance(second, Reply)
+    assert first.data == second.data == sent
+
+
+def test_a_97_before_any_answer_gets_a_96_and_so_does_its_repeat() -> None:
+    assert [
+        event.data for event in events(Connection(), b"97AZFEF5\r97\r") if isinstance(event, Reply)
+    ] == [b"96AZFEF6\r"] * 2
+
+
+def test_a_wrong_checksum_gets_a_96_and_changes_nothing() -> None:
+    library = Connection()
+
+    (reply,) = events(library, b"9900802.00AY1AZFCA1\r")
+
+    assert reply == Reply(b"96AZFEF6\r", "a wrong checksum")
+
+
+def test_hands_a_repeated_transaction_on_once() -> None:
+    line = seal(CHECKOUT, b"3") + b"\r"
+
+    first, second, third = events(Connection(), line + b"97AZFEF5\r" + line)
+
+    assert isinstance(first, Request)
+    assert isinstance(second, Reply)
+    assert isinstance(third, Reply)
+    assert third.data == seal(b"941", b"3") + b"\r"
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        (seal(STATUS, b"3"), seal(STATUS, b"3")),  # a query
+        (CHECKOUT, CHECKOUT),  # without a number
+        (seal(CHECKOUT, b"3"), seal(CHECKOUT, b"4")),  # with a new number
+        (seal(CHECKOUT, b"3"), seal(STATUS, b"4"), seal(CHECKOUT, b"3")),  # not the one before
+    ],
+)
+def test_hands_all_else_on(again: tuple[bytes, ...]) -> None:
+    happened = events(Connection(), b"\r".join(again) + b"\r")
+
+    assert [type(event) for event in happened] == [Request] * len(again)
+
+
+def test_never_minds_the_order_of_numbers() -> None:
+    lines = b"\r".join(seal(STATUS, digit) for digit in (b"5", b"5", b"0", b"9", b" ")) + b"\r"
+
+    assert all(isinstance(event, Request) for event in events(Connection(), lines))
+
+
+def test_ignores_unknown_messages_and_asks_for_short_ones_again() -> None:
+    unknown, short = events(Connection(), b"XS\r11YN\r")
+
+    assert isinstance(unknown, Ignored)
+    assert short == Reply(
+        b"96\r", "a message 11 has at least 40 characters before its named fields, this one has 4"
+    )
+
+
+def test_writes_in_the_terminals_dialect() -> None:
+    name = messages.EndSessionResponse(
+        end_session=True, transaction_date=None, institution_id="cáliz", patron_id="Łódź 源氏 a^b"
+    )
+    ascii_only = Connection(Dialect(encoding="ascii", terminator=b"\r\n", delimiter="^"))
+    ascii_only.receive_data(STATUS + b"\r")
+    ascii_only.next_event()
+
+    written = ascii_only.send(name)
+
+    assert written == b"36Y" + b" " * 18 + b"AOcaliz^AA?odz ?? a b^\r\n"
+
+
+def test_bytes_that_are_no_text_come_back_as_they_were() -> None:
+    library = Connection()
+    library.receive_data(b"3520260301    093000AOBR1|AA\xff\xe9|\r")
+    event = library.next_event()
+    assert isinstance(event, Request)
+    assert isinstance(event.message, messages.EndPatronSession)
+
+    answer = messages.EndSessionResponse(
+        end_session=True,
+        transaction_date=None,
+        institution_id="",
+        patron_id=event.message.patron_id,
+    )
+
+    assert b"AA\xff\xe9|" in library.send(answer)
+
+
+# ------------------------------------------------ framing
+
+
+def lines(data: bytes, sizes: list[int], limit: int = 100) -> list[bytes | str]:
+    """The lines of `data`, which arrives in pieces of these sizes, again and again."""
+    collector, at, pieces = Lines(limit), 0, 0
+    found: list[bytes | str] = []
+    while at < len(data):
+        size = sizes[pieces % len(sizes)]
+        collector.feed(data[at : at + size])
+        at, pieces = at + size, pieces + 1
+        while True:
+            try:
+                line = collector.next()
+            except LineTooLong:
+                found.append("too long")
+                continue
+            if line is None:
+                break
+            found.append(line)
+    return found
+
+
+@pytest.mark.parametrize("end", [b"\r", b"\n", b"\r\n", b"\n\r", b"\r\r", b"\r\0\r\n"])
+def test_every_line_end_is_one(end: bytes) -> None:
+    assert lines(b"990" + end + b"23  " + end, [100]) == [b"990", b"23  "]
+
+
+def test_strips_controls_around_a_line_and_never_a_blank_at_its_end() -> None:
+    assert lines(b"\xef\xbb\xbf \0\x02990 \x03\r", [100]) == [b"990 "]
+
+
+def test_what_lacks_its_end_is_there_when_the_stream_ends() -> None:
+    library = Connection()
+    library.receive_data(STATUS)
+
+    assert library.next_event() is None
+    assert isinstance(library.last_event(), Request)
+    assert library.last_event() is None
+    library.receive_data(STATUS[:2])
+    assert library.waiting == 2
+
+
+def test_asks_again_for_what_was_too_long() -> None:
+    assert events(Connection(max_length=10), b"9" * 11 + b"\r") == [
+        Reply(b"96\r", "a message over 10 bytes")
+    ]
+
+
+def test_a_line_too_long_is_told_once_and_dropped_to_its_end() -> None:
+    data = b"1" * 250 + b"\r990\r" + b"2" * 101 + b"\r991\r"
+
+    assert lines(data, [1000]) == ["too long", b"990", "too long", b"991"]
+    assert lines(data, [1]) == ["too long", b"990", "too long", b"991"]
+    collector = Lines(10)
+    collector.feed(b"1" * 11)
+    with pytest.raises(LineTooLong):
+        collector.next()
+    collector.feed(b"1" * 1000)
+    assert collector.next() is None
+    assert collector.rest() is None
+
+
+@given(
+    st.lists(st.binary(max_size=40) | st.sampled_from([b"\r", b"\n", seal(STATUS, b"1")])),
+    st.lists(st.integers(1, 50), min_size=1),
+)
+def test_any_cutting_gives_the_same_lines(pieces: list[bytes], sizes: list[int]) -> None:
+    data = b"".join(pieces)
+
+    assert lines(data, sizes, limit=60) == lines(data, [1], limit=60)
+
+
+@given(st.binary())
+def test_no_bytes_break_a_connection(data: bytes) -> None:
+    for event in events(Connection(), data + b"\r"):
+        assert isinstance(event, Request | Reply | Ignored)
