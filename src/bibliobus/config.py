@@ -10,7 +10,7 @@ import difflib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import msgspec
 
@@ -54,7 +54,7 @@ def read_config(path: Path) -> Config:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from error
-    _refuse_unknown_keys(path, document)
+    _refuse_unknown_keys(path, document, Config)
     try:
         return msgspec.convert(document, Config)
     except msgspec.ValidationError as error:
@@ -73,18 +73,18 @@ def address(text: str) -> tuple[str, int]:
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
-def _refuse_unknown_keys(path: Path, document: Mapping[str, Any]) -> None:
-    _check(path, document, Config, "")
-    _check(path, document.get("database", {}), DatabaseConfig, "database.")
-    _check(path, document.get("sip", {}), SIPConfig, "sip.")
-    for name, settings in dict(document.get("institutions", {})).items():
-        _check(path, settings, InstitutionSettings, f"institutions.{name}.")
-
-
-def _check(path: Path, table: object, record: type[msgspec.Struct], where: str) -> None:
-    known = record.__struct_fields__
-    for key in table if isinstance(table, dict) else ():
+def _refuse_unknown_keys(path: Path, value: object, kind: Any, where: str = "") -> None:
+    """Look through `value`, which is to become a `kind`, for keys that no record has."""
+    if not isinstance(value, dict):
+        return
+    if get_origin(kind) is Mapping:
+        for key, inner in value.items():
+            _refuse_unknown_keys(path, inner, get_args(kind)[1], f"{where}{key}.")
+        return
+    known = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+    for key, inner in value.items():
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}."
             raise ConfigError(f"{path}: there is no setting {where}{key}; {hint}")
+        _refuse_unknown_keys(path, inner, known[key], f"{where}{key}.")

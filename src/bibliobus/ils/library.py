@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -37,6 +38,13 @@ class InstitutionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     status_update_ok: bool = False
     offline_ok: bool = False
     loans: LoanPolicy = LoanPolicy()
+
+    def __post_init__(self) -> None:
+        """Refuse a time zone that does not exist (ValueError; msgspec says where)."""
+        try:
+            ZoneInfo(self.time_zone)
+        except (ValueError, ZoneInfoNotFoundError, OSError):
+            raise ValueError(f"there is no time zone {self.time_zone!r}") from None
 
 
 class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):

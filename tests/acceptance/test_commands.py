@@ -1,0 +1,68 @@
+"""The commands, and what they say when something is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bibliobus import __version__
+from tests.acceptance.conftest import Programs, run
+
+
+def test_says_its_version_and_its_commands() -> None:
+    assert run("--version").stdout.strip().endswith(__version__)
+    usage = run("--help").stdout
+    for command in ("demo", "load", "migrate", "serve"):
+        assert f"  {command} " in usage
+
+
+def test_migrates_a_new_database(tmp_path: Path) -> None:
+    done = run("migrate", "--database", f"sqlite:///{tmp_path / 'new.db'}")
+
+    assert done.returncode == 0
+    assert "is up to date" in done.stdout
+
+
+def test_serves_what_a_file_says(start: Programs, tmp_path: Path) -> None:
+    config = tmp_path / "bibliobus.toml"
+    config.write_text(
+        f'[database]\nurl = "sqlite:///{tmp_path / "l.db"}"\n'
+        '[sip]\nlisten = ["127.0.0.1:0"]\n[institutions.MAIN]\nname = "Ours"\n'
+    )
+
+    assert start("serve", "--config", str(config)).ready()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["serve"], "Say which library: --config FILE or --database URL."),
+        (["serve", "--config", "missing.toml"], "missing.toml: [Errno 2] No such file"),
+        (["serve", "--database", "sqlite:///{tmp}/empty.db"], "There is no institution in"),
+        (["migrate", "--database", "mysql://x"], "'mysql' is no database that Bibliobus knows."),
+        (["migrate", "--database", "sqlite:///{tmp}/no/such/x.db"], "x.db cannot be opened"),
+        (["migrate", "--database", "postgresql://x@127.0.0.1:1/x"], "cannot be reached"),
+        (["load", "missing.json", "--database", "sqlite:///{tmp}/x.db"], "missing.json:"),
+        (["load", "{tmp}/broken.json", "--database", "sqlite:///{tmp}/x.db"], "broken.json:"),
+        (
+            ["load", "{tmp}/stranger.json", "--database", "sqlite:///{tmp}/x.db"],
+            "it names the institution 'B', which is not under `institutions`",
+        ),
+        (["migrate", "--database", "sqlite:///{tmp}/text.db"], "file is not a database"),
+    ],
+)
+def test_says_in_a_sentence_what_is_wrong(
+    tmp_path: Path, arguments: list[str], complaint: str
+) -> None:
+    (tmp_path / "broken.json").write_text('{"institutions": {"A": {"time_zone": 3}}}')
+    (tmp_path / "text.db").write_text("not a database " * 100)
+    (tmp_path / "stranger.json").write_text(
+        '{"institutions": {"A": {}}, "items": [{"id": "1", "title": "x", "institution": "B"}]}'
+    )
+
+    done = run(*(each.format(tmp=tmp_path) for each in arguments))
+
+    assert done.returncode in (1, 2)
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,66 @@
+"""One configuration file, whose mistakes are told by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bibliobus.config import Config, ConfigError, DatabaseConfig, SIPConfig, address, read_config
+from bibliobus.ils.library import InstitutionSettings, LoanPolicy
+
+EXAMPLE = Path(__file__).parents[2] / "examples/bibliobus.toml"
+
+
+def test_the_example_has_every_setting() -> None:
+    config = read_config(EXAMPLE)
+
+    text = EXAMPLE.read_text()
+    for record in (DatabaseConfig, SIPConfig, InstitutionSettings, LoanPolicy):
+        for name in record.__struct_fields__:
+            assert f"{name} = " in text or f"{name}]" in text
+    main = msgspec.structs.replace(config.institutions["MAIN"], name="", time_zone="UTC")
+    assert config.database == DatabaseConfig()
+    assert config.sip == SIPConfig()
+    assert main == InstitutionSettings()
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("[databse]", "there is no setting databse; did you mean 'database'?"),
+        ("[database]\nuri = 'x'", "there is no setting database.uri; did you mean 'url'?"),
+        (
+            "[institutions.M.loans]\nloan_day = 3",
+            "there is no setting institutions.M.loans.loan_day; did you mean 'loan_days'?",
+        ),
+        ("[sip]\nzzzz = 1", "there is no setting sip.zzzz; known are listen."),
+        ("[institutions.M]\ntimeout = 'x'", "Expected `int`, got `str`"),
+        ("[institutions.M]\ntime_zone = 'Europe/Pariss'", "there is no time zone 'Europe/Pariss'"),
+        ("[database", "Expected ']'"),
+    ],
+)
+def test_tells_a_mistake_by_name(tmp_path: Path, text: str, complaint: str) -> None:
+    file = tmp_path / "bibliobus.toml"
+    file.write_text(text)
+
+    with pytest.raises(ConfigError) as wrong:
+        read_config(file)
+
+    assert str(file) in str(wrong.value)
+    assert complaint in str(wrong.value)
+
+
+def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
+    (tmp_path / "empty.toml").touch()
+
+    assert read_config(tmp_path / "empty.toml") == Config()
+
+
+def test_reads_addresses() -> None:
+    assert address("127.0.0.1:6001") == ("127.0.0.1", 6001)
+    assert address("[::1]:6001") == ("::1", 6001)
+    for wrong in ("6001", "host:", "host:x", "host:70000"):
+        with pytest.raises(ConfigError, match="is no address"):
+            address(wrong)
