@@ -78,7 +78,7 @@ class SQLiteTransaction:
         pass  # the one writer has the database to itself
 
     def script(self, sql: str) -> None:
-        self._connection.execute(_TYPE.sub(lambda found: _TYPES[found[0]], sql))
+        self._connection.execute(_TYPE.sub(lambda found: _TYPES[found[0]], sql)).fetchall()
 
     def _execute(self, sql: str, parameters: dict[str, Any]) -> apsw.Cursor:
         try:
@@ -211,7 +211,7 @@ class SQLite:
     def _connect(self, mode: str) -> apsw.Connection:
         flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if mode == "rwc" else 0)
         connection = apsw.Connection(str(self.path), flags=flags)
-        connection.execute(_SETTINGS)
+        connection.execute(_SETTINGS).fetchall()  # runs no further than to the first row, else
         # Else a statement that a partial index serves is compiled anew each time its parameters
         # change: reading an item took 50 µs, and takes 8.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)

@@ -1,0 +1,261 @@
+"""Transactions, on both engines: whole or not at all, together, and never in doubt unsaid."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bibliobus.database import (
+    Conflict,
+    Database,
+    Failed,
+    Transaction,
+    from_database,
+    open_database,
+    to_database,
+)
+from bibliobus.database.errors import Stale, Unsuitable
+from bibliobus.database.migrating import Migration, migrate, migrations
+
+INSERT = "INSERT INTO institutions (id, name, settings) VALUES (:id, :name, '{}')"
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    database = open_database(database_url)
+    await database.open()
+    yield database
+    await database.close()
+
+
+def insert(id: str, name: str = "") -> object:
+    return lambda tx: tx.run(INSERT, id=id, name=name)
+
+
+async def ids(database: Database) -> list[str]:
+    return await database.read(
+        lambda tx: [id for (id,) in tx.rows("SELECT id FROM institutions ORDER BY id")]
+    )
+
+
+async def add(database: Database, id: str) -> int:
+    return await database.write(lambda tx: tx.run(INSERT, id=id, name="x"))
+
+
+async def test_reads_what_was_written(database: Database) -> None:
+    assert await add(database, "a") == 1
+
+    assert await ids(database) == ["a"]
+    assert (
+        await database.read(lambda tx: tx.row("SELECT 1 FROM institutions WHERE id = 'b'")) is None
+    )
+
+
+async def test_leaves_nothing_of_what_raised(database: Database) -> None:
+    def half(tx: Transaction) -> None:
+        tx.run(INSERT, id="half", name="x")
+        raise LookupError("changed my mind")
+
+    with pytest.raises(LookupError, match="changed my mind"):
+        await database.write(half)
+
+    assert await ids(database) == []
+
+
+async def test_one_that_raises_leaves_the_others_alone(database: Database) -> None:
+    outcomes = await asyncio.gather(
+        *(add(database, id) for id in ("a", "b", "a", "c", "b")), return_exceptions=True
+    )
+
+    assert sum(isinstance(outcome, Conflict) for outcome in outcomes) == 2
+    assert await ids(database) == ["a", "b", "c"]
+
+
+async def test_a_foreign_key_is_kept(database: Database) -> None:
+    with pytest.raises(Conflict):
+        await database.write(
+            lambda tx: tx.run("INSERT INTO titles (institution, title) VALUES (:institution, 'x')"),
+            "nowhere",
+        )
+
+
+async def test_a_reader_cannot_write(database: Database) -> None:
+    if database.url.startswith("postgresql"):
+        pytest.skip("on PostgreSQL a reading function is only asked not to")
+    with pytest.raises(Failed) as failed:
+        await database.read(lambda tx: tx.run(INSERT, id="a", name="x"))
+
+    assert not failed.value.may_stand
+    assert await ids(database) == []
+
+
+async def test_a_wrong_statement_fails_and_nothing_else_does(database: Database) -> None:
+    wrong = database.write(lambda tx: tx.run("INSERT INTO nowhere VALUES (1)"))
+    right = add(database, "a")
+
+    failed, done = await asyncio.gather(wrong, right, return_exceptions=True)
+
+    assert isinstance(failed, Failed)
+    assert not failed.may_stand
+    assert done == 1
+
+
+async def test_many_at_once_are_all_there(database: Database) -> None:
+    await asyncio.gather(*(add(database, f"{n:04d}") for n in range(300)))
+
+    assert len(await ids(database)) == 300
+
+
+async def test_giving_up_the_wait_does_not_give_up_the_transaction(database: Database) -> None:
+    begun = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def slowly(tx: Transaction) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        tx.run(INSERT, id="a", name="x")
+
+    waiting = asyncio.ensure_future(database.write(slowly))
+    await begun.wait()
+    waiting.cancel()
+
+    await database.write(lambda tx: None)
+    for _ in range(100):
+        if await ids(database):
+            break
+        await asyncio.sleep(0.01)
+    assert await ids(database) == ["a"]
+
+
+async def test_closing_finishes_what_was_begun(database_url: str) -> None:
+    database = open_database(database_url)
+    await database.open()
+    asked = [asyncio.ensure_future(add(database, f"{n:02d}")) for n in range(50)]
+    await asyncio.sleep(0)
+
+    await database.close()
+
+    assert sum(await asyncio.gather(*asked)) == 50
+
+
+async def test_a_full_disk_is_told_and_gets_well_again(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'l.db'}")
+    await database.open()
+    pages = await database.read(lambda tx: (tx.row("PRAGMA page_count") or (0,))[0])
+    await database.write(lambda tx: tx.rows(f"PRAGMA max_page_count = {pages + 2}"))
+
+    big = database.write(lambda tx: tx.run(INSERT, id="big", name="x" * 100_000))
+    outcomes = await asyncio.gather(add(database, "a"), big, add(database, "b"),
+                                    return_exceptions=True)  # fmt: skip
+    stands = set(await ids(database))
+
+    assert isinstance(outcomes[1], Failed)
+    assert not outcomes[1].may_stand
+    acknowledged = {id for id, outcome in zip("a-b", outcomes, strict=True) if outcome == 1}
+    assert acknowledged <= stands
+    assert "big" not in stands
+    await database.write(lambda tx: tx.rows("PRAGMA max_page_count = 1000000"))
+    assert await add(database, "after") == 1
+    await database.close()
+
+
+async def test_a_library_in_use_by_another_program_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "l.db"
+    database = open_database(f"sqlite:///{path}")
+    await database.open()
+    other = sqlite3.connect(path)
+    other.execute("BEGIN IMMEDIATE")
+    waiting = asyncio.ensure_future(add(database, "a"))
+    await asyncio.sleep(0.1)
+
+    assert not waiting.done()
+    other.rollback()
+    other.close()
+    assert await waiting == 1
+    await database.close()
+
+
+async def test_sqlite_is_set_up_to_lose_nothing(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'l.db'}")
+    await database.open()
+    wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 5000}
+
+    for run in (database.read, database.write):
+        found = await run(
+            lambda tx: {name: (tx.row(f"PRAGMA {name}") or ("",))[0] for name in wanted}
+        )
+        assert found == wanted
+    await database.close()
+
+
+# ------------------------------------------------ the schema
+
+
+async def test_migrates_once(database: Database) -> None:
+    assert await database.write(migrate) == 0
+
+
+async def test_two_programs_may_begin_at_once(database_url: str) -> None:
+    first, second = open_database(database_url), open_database(database_url)
+
+    await asyncio.gather(first.open(), second.open())
+
+    assert await ids(first) == await ids(second) == []
+    await first.close()
+    await second.close()
+
+
+async def test_refuses_a_schema_that_it_does_not_know(database_url: str) -> None:
+    database = open_database(database_url)
+    await database.open()
+    await database.write(
+        lambda tx: tx.run("INSERT INTO migrations VALUES (9999, 'of the future', 'x')")
+    )
+    await database.close()
+
+    with pytest.raises(Stale, match="migration 9999 \\(of the future\\), which this version"):
+        await open_database(database_url).open()
+
+
+async def test_refuses_a_migration_that_was_changed(database_url: str) -> None:
+    database = open_database(database_url)
+    await database.open()
+    await database.write(lambda tx: tx.run("UPDATE migrations SET checksum = 'x'"))
+    await database.close()
+
+    with pytest.raises(Stale, match="was changed after it was run here"):
+        await open_database(database_url).open()
+
+
+def test_migrations_are_numbered_without_a_gap() -> None:
+    assert [step.number for step in migrations()] == list(range(1, len(migrations()) + 1))
+    assert Migration(1, "x", "a").checksum != Migration(1, "x", "b").checksum
+
+
+def test_knows_which_databases_there_are() -> None:
+    with pytest.raises(Unsuitable, match="'oracle' is no database"):
+        open_database("oracle://x")
+
+
+def test_a_url_is_shown_without_its_password() -> None:
+    assert "s3cret" not in open_database("postgresql://me:s3cret@db.example.org/library").url
+
+
+# ------------------------------------------------ moments
+
+
+@given(st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=45))]))
+       .filter(lambda moment: 2 < moment.year < 9998))  # fmt: skip
+def test_a_moment_comes_back_as_it_was(moment: datetime) -> None:
+    assert from_database(to_database(moment)) == moment
+
+
+def test_no_moment_stays_none() -> None:
+    assert to_database(None) is None
+    assert from_database(None) is None
