@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from bibliobus.app import until_stopped
+from bibliobus.app import stop_signal
 from bibliobus.config import address
 from bibliobus.ils import Institution, Secret
 from bibliobus.sandbox import demo_library
@@ -35,6 +35,7 @@ class _Listed:
 
 
 async def _serve(host: str, port: int) -> None:
+    stopped = stop_signal()
     library = demo_library(datetime.now(UTC))
     ((id, settings),) = library.institutions.items()
     ils = MemoryILS(id, settings)
@@ -44,9 +45,9 @@ async def _serve(host: str, port: int) -> None:
     )
     accounts = _Listed({each.login: each.password for each in library.accounts}, id)
     door = TerminalsDoor({id: institution}, accounts)
-    await door.listen(host, port)
+    host, port = await door.listen(host, port)
     print(f"ready: SIP2 at {host}:{port}", flush=True)
-    await until_stopped()
+    await stopped.wait()
     await door.close()
 
 

@@ -85,12 +85,12 @@ async def load(app: App, library: Library) -> None:
     await app.database.write(everything)
 
 
-async def until_stopped() -> None:
-    """Wait for Ctrl-C or SIGTERM."""
+def stop_signal() -> asyncio.Event:
+    """Set by Ctrl-C and SIGTERM, from now on."""
     stopped = asyncio.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(each, stopped.set)
-    await stopped.wait()
+    return stopped
 
 
 def _configure(tx: Transaction, institutions: Mapping[str, InstitutionSettings]) -> None:

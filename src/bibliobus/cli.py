@@ -54,13 +54,14 @@ def demo(data: Path | None, sip: str | None, database: str | None) -> None:
 
 
 async def _demo(url: str, sip: str | None) -> None:
-    from bibliobus.app import load, opened, serving, until_stopped
+    from bibliobus.app import load, opened, serving, stop_signal
     from bibliobus.config import SIP_ADDRESS, Config, DatabaseConfig, address
     from bibliobus.sandbox import INTRODUCTION, demo_library
 
     library = demo_library(datetime.now(UTC))
     config = Config(database=DatabaseConfig(url=url), institutions=library.institutions)
     host, port = address(sip or SIP_ADDRESS)
+    stopped = stop_signal()
     async with opened(config) as app:
         await load(app, library)
         free = port if sip else _free_port(host, port)
@@ -70,7 +71,7 @@ async def _demo(url: str, sip: str | None) -> None:
             click.echo(f"The library is in {app.database.url}")
             click.echo(INTRODUCTION.format(host=host, port=free))
             click.echo(f"ready: SIP2 at {addresses[0]}; Ctrl-C stops it")
-            await until_stopped()
+            await stopped.wait()
 
 
 def _free_port(host: str, port: int) -> int:
@@ -96,9 +97,10 @@ def serve(config_file: Path | None, database: str | None, sip: tuple[str, ...]) 
 
 
 async def _serve(config: Config, sip: tuple[str, ...]) -> None:
-    from bibliobus.app import opened, serving, until_stopped
+    from bibliobus.app import opened, serving, stop_signal
     from bibliobus.config import address
 
+    stopped = stop_signal()
     async with opened(config) as app:
         if not app.institutions:
             raise click.ClickException(
@@ -107,7 +109,7 @@ async def _serve(config: Config, sip: tuple[str, ...]) -> None:
             )
         async with serving(app, [address(each) for each in sip or config.sip.listen]) as addresses:
             click.echo(f"ready: SIP2 at {', '.join(addresses)}")
-            await until_stopped()
+            await stopped.wait()
 
 
 @main.command()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+import apsw
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -169,13 +169,13 @@ async def test_a_library_in_use_by_another_program_is_waited_for(tmp_path: Path)
     path = tmp_path / "l.db"
     database = open_database(f"sqlite:///{path}")
     await database.open()
-    other = sqlite3.connect(path)
+    other = apsw.Connection(str(path))
     other.execute("BEGIN IMMEDIATE")
     waiting = asyncio.ensure_future(add(database, "a"))
     await asyncio.sleep(0.1)
 
     assert not waiting.done()
-    other.rollback()
+    other.execute("ROLLBACK")
     other.close()
     assert await waiting == 1
     await database.close()
