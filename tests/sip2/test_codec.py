@@ -210,10 +210,10 @@ def any_message(draw: st.DrawFn) -> Message:
         one = values_of(place)
         if place.repeats:
             fields[name] = tuple(draw(st.lists(one, max_size=3)))
-        elif name in layout.missing or draw(st.booleans()):
+        elif name not in layout.optional or draw(st.booleans()):
             fields[name] = draw(one)
     unknown = st.from_regex("[A-Z][0-9]", fullmatch=True).filter(
-        lambda name: name not in layout.decoders
+        lambda tag: tag not in {place.name for _, place in layout.named}
     )
     fields["extra"] = tuple(draw(st.lists(st.tuples(unknown, TEXTS), max_size=2)))
     return cls(**fields)

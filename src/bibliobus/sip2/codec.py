@@ -1,42 +1,39 @@
 """From a message class to its layout, and by its layout between objects and text.
 
-A class in `messages` is all there is to say of a message. `@message` makes it a frozen dataclass
-and reads its fields' annotations once into a `Layout`; `encode` and `decode` follow that.
+A class in `messages` is all there is to say of a message. `@message` makes it a dataclass, reads
+its fields' annotations once into a `Layout`, and writes two functions of it in Python, as
+dataclasses themselves do: one that reads the message and one that writes it. (Loops over the
+layout did the same in twice the time.)
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
-from operator import attrgetter
 from typing import Any, ClassVar, TypeVar, dataclass_transform, get_args, get_type_hints
 
 from bibliobus.sip2.errors import MessageTooShort, UnknownMessage
 from bibliobus.sip2.fields import Fixed, Named, Unnamed
+from bibliobus.sip2.values import TEXT
 
 DELIMITER = "|"
 
 M = TypeVar("M", bound="Message")
+Extra = tuple[tuple[str, str], ...]
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A message's fields as the codec needs them, in wire order."""
+    """A message's fields, in wire order."""
 
     fixed: tuple[tuple[str, Fixed], ...]
     named: tuple[tuple[str, Named], ...]
-    missing: Mapping[str, object]  # what a named field is that should have come and did not
+    optional: frozenset[str]  # named fields that a sender may leave out
     length: int  # of the fixed part, the two-digit code included
-    # the same once more, shaped for the two loops that every message goes through
-    slices: tuple[tuple[str, int, int, Callable[[str], Any]], ...]
-    decoders: Mapping[str, tuple[str, bool, Callable[[str], Any]]]
-    fixed_encoders: tuple[Callable[[Any], str], ...]
-    encoders: tuple[tuple[str, bool, bool, Callable[[Any], str]], ...]
-    values: Callable[[Message], tuple[Any, ...]]  # code, all fields, extra
+    repeats: Mapping[str, bool]  # by the two characters on the wire
 
     @classmethod
     def of(cls, message: type[Message]) -> Layout:
@@ -45,21 +42,12 @@ class Layout:
         places = {name: place for name in hints if (place := _place(hints[name])) is not None}
         fixed = tuple((n, p) for n, p in places.items() if isinstance(p, Fixed))
         named = tuple((n, p) for n, p in places.items() if isinstance(p, Named))
-        optional = {name for name in places if hasattr(message, name)}
-        ends = list(accumulate((place.width for _, place in fixed), initial=2))
         return cls(
             fixed=fixed,
             named=named,
-            missing={n: p.kind.decode("") for n, p in named if n not in optional},
-            length=ends[-1],
-            slices=tuple(
-                (name, start, end, place.kind.decode)
-                for (name, place), start, end in zip(fixed, ends, ends[1:], strict=False)
-            ),
-            decoders={p.name: (name, p.repeats, p.kind.decode) for name, p in named},
-            fixed_encoders=tuple(place.kind.encode for _, place in fixed),
-            encoders=tuple((p.name, p.repeats, p.kind.free, p.kind.encode) for _, p in named),
-            values=attrgetter("code", *(n for n, _ in (*fixed, *named)), "extra"),
+            optional=frozenset(name for name, _ in named if hasattr(message, name)),
+            length=2 + sum(place.width for _, place in fixed),
+            repeats={field.name: field.repeats for _, field in named},
         )
 
 
@@ -79,7 +67,9 @@ class Message:
     __slots__ = ()
     code: ClassVar[str]
     layout: ClassVar[Layout]
-    extra: tuple[tuple[str, str], ...]
+    extra: Extra
+    _make: ClassVar[Callable[[str, Mapping[str, Any], Extra], Message]]
+    _text: ClassVar[Callable[[Message, str], str]]
 
     def __repr__(self) -> str:
         """The message with its fields; passwords and PINs as `***`."""
@@ -103,9 +93,57 @@ def message(code: str) -> Callable[[type[M]], type[M]]:
         # made in 2 µs, take 12.
         made = dataclass(slots=True, kw_only=True, repr=False)(cls)
         made.code, made.layout = code, layout
+        made._make = staticmethod(_compiled_make(made))
+        made._text = _compiled_text(made)
         return made
 
     return declare
+
+
+def _compiled_make(cls: type[Message]) -> Callable[[str, Mapping[str, Any], Extra], Message]:
+    """A function that makes a message of its text's fixed part and its named fields' texts."""
+    scope: dict[str, Any] = {"cls": cls}
+    arguments = []
+    at = 2
+    for name, place in cls.layout.fixed:
+        scope[f"decode_{name}"] = place.kind.decode
+        arguments.append(f"{name}=decode_{name}(body[{at}:{at + place.width}])")
+        at += place.width
+    for name, field in cls.layout.named:
+        scope[f"decode_{name}"] = field.kind.decode
+        missing = None if name in cls.layout.optional else ""
+        value = f"found.get({field.name!r}, {missing!r})"
+        if field.repeats:
+            value = f"tuple(map(decode_{name}, found.get({field.name!r}, ())))"
+        elif missing == "":
+            value = f"decode_{name}({value})"
+        elif field.kind is not TEXT:
+            value = f"None if (text := {value}) is None else decode_{name}(text)"
+        arguments.append(f"{name}={value}")
+    source = f"lambda body, found, extra: cls({', '.join([*arguments, 'extra=extra'])})"
+    return eval(source, scope)  # type: ignore[no-any-return] # noqa: S307 - names of our own
+
+
+def _compiled_text(cls: type[Message]) -> Callable[[Message, str], str]:
+    """A function that writes a message."""
+    scope: dict[str, Any] = {"scrub": scrub}
+    fixed = "".join(f"{{encode_{name}(self.{name})}}" for name, _ in cls.layout.fixed)
+    lines = ["def text(self, delimiter):", f"    written = f'{cls.code}{fixed}'"]
+    for name, place in cls.layout.fixed:
+        scope[f"encode_{name}"] = place.kind.encode
+    for name, field in cls.layout.named:
+        scope[f"encode_{name}"] = field.kind.encode
+        each, value = f"for value in self.{name}:", f"encode_{name}(value)"
+        if not field.repeats:
+            each = f"if (value := self.{name}) is not None:"
+        if field.kind.free:
+            value = "scrub(value, delimiter)"
+        lines.append(f"    {each} written += f'{field.name}{{{value}}}{{delimiter}}'")
+    lines.append("    for name, value in self.extra:")
+    lines.append("        written += scrub(name + value, delimiter) + delimiter")
+    lines.append("    return written")
+    exec("\n".join(lines), scope)  # noqa: S102 - names of our own
+    return scope["text"]  # type: ignore[no-any-return]
 
 
 def decode(body: str, messages: Mapping[str, type[Message]], delimiter: str = DELIMITER) -> Message:
@@ -129,28 +167,27 @@ def decode(body: str, messages: Mapping[str, type[Message]], delimiter: str = DE
     layout = cls.layout
     if len(body) < layout.length:
         raise MessageTooShort(cls.code, len(body), layout.length)
+    found, extra = _sorted_out(body[layout.length :].split(delimiter), layout.repeats)
+    return cls._make(body, found, extra)
 
-    values = {name: decode(body[start:end]) for name, start, end, decode in layout.slices}
-    decoders, extra = layout.decoders, []
-    for piece in body[layout.length :].split(delimiter):
-        if piece[:1] == " ":
-            piece = piece.lstrip(" ")
-        if len(piece) < 2:
-            continue
-        known = decoders.get(piece[:2])
-        if known is None:
-            extra.append((piece[:2], piece[2:]))
-            continue
-        name, repeats, decode_value = known
-        if repeats:
-            values[name] = (*values.get(name, ()), decode_value(piece[2:]))
-        elif name not in values:
-            values[name] = decode_value(piece[2:])
-        else:
-            extra.append((piece[:2], piece[2:]))
-    if extra:
-        values["extra"] = tuple(extra)
-    return cls(**{**layout.missing, **values})
+
+def _sorted_out(
+    pieces: Sequence[str], repeats: Mapping[str, bool]
+) -> tuple[Mapping[str, str | list[str]], Extra]:
+    """The texts of the fields that a message has, by name, and all others in order."""
+    found: dict[str, Any] = {}
+    extra: list[tuple[str, str]] = []
+    for piece in pieces:
+        field = piece.lstrip(" ")
+        name, text = field[:2], field[2:]
+        repeated = repeats.get(name)
+        if repeated is False and name not in found:
+            found[name] = text
+        elif repeated:
+            found.setdefault(name, []).append(text)
+        elif len(name) == 2:
+            extra.append((name, text))
+    return found, tuple(extra)
 
 
 def encode(message: Message, delimiter: str = DELIMITER) -> str:
@@ -159,21 +196,7 @@ def encode(message: Message, delimiter: str = DELIMITER) -> str:
     Named fields that are None are left out. In values, control characters and the delimiter
     become spaces: neither can ever end a field or a message early (spec/sip2 1.4).
     """
-    layout = message.layout
-    code, *values, extra = layout.values(message)
-    parts = [code]
-    for encode_value, value in zip(layout.fixed_encoders, values, strict=False):
-        parts.append(encode_value(value))
-    named = values[len(parts) - 1 :]
-    for (name, repeats, free, encode_value), value in zip(layout.encoders, named, strict=True):
-        if value is None:
-            continue
-        for each in value if repeats else (value,):
-            text = encode_value(each)
-            parts += (name, scrub(text, delimiter) if free else text, delimiter)
-    for name, text in extra:
-        parts += (scrub(name + text, delimiter), delimiter)
-    return "".join(parts)
+    return message._text(delimiter)
 
 
 def scrub(text: str, delimiter: str = DELIMITER) -> str:
