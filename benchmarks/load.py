@@ -24,14 +24,14 @@ from bibliobus.sip2.checking import seal, take_apart
 
 PATRONS, FIRST_ITEM, ITEMS = 200, 200, 1800
 MIX = ["99", *["23", "63", "17"] * 4, *["11"] * 2]
-YES = {
-    "94": b"941",
-    "98": b"98Y",
-    "24": b"24 ",
-    "64": b"64 ",
-    "18": b"18",
-    "12": b"121",
-    "10": b"101",
+YES = {  # how a good answer to each request begins
+    b"93": b"941",
+    b"99": b"98Y",
+    b"23": b"24 ",
+    b"63": b"64 ",
+    b"17": b"18",
+    b"11": b"121",
+    b"09": b"101",
 }
 
 
@@ -71,14 +71,14 @@ class Terminal(asyncio.Protocol):
         self.took: list[float] = []
         self.wrong: list[str] = []
         self.buffer = b""
-        self.out = False
+        self.asked = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
         self.send(b"9300CNkiosk|COkiosk|CPdesk|")
 
     def send(self, body: bytes) -> None:
-        self.out = body[:2] == b"11"
+        self.asked = body[:2]
         self.sent_at = time.perf_counter()
         self.transport.write(seal(body, next(self.sequence)) + b"\r")
 
@@ -87,11 +87,11 @@ class Terminal(asyncio.Protocol):
         if not self.buffer.endswith(b"\r"):
             return
         answer, self.buffer, now = self.buffer[:-1], b"", time.perf_counter()
-        if not take_apart(answer).intact or not answer.startswith(YES[answer[:2].decode()]):
-            self.wrong.append(answer.decode())
+        if not take_apart(answer).intact or not answer.startswith(YES[self.asked]):
+            self.wrong.append(answer.decode(errors="replace"))
         if self.count_from < now < self.until:
             self.took.append(now - self.sent_at)
-        if now < self.until or self.out:
+        if now < self.until or self.asked == b"11":
             self.send(next(self.requests))
         else:
             self.transport.close()

@@ -9,11 +9,13 @@ import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from bibliobus.config import Config
-from bibliobus.database import Database, Transaction, Verifier, open_database
+from bibliobus.database import Database, DatabaseError, Transaction, Verifier, open_database
 from bibliobus.embedded import EmbeddedILS, load_institution, load_library, stored_institutions
+from bibliobus.embedded.replay import prune
 from bibliobus.ils import Institution, Secret
 from bibliobus.ils.library import InstitutionSettings, Library
 from bibliobus.terminals import StoredAccounts, TerminalsDoor, load_account
@@ -60,6 +62,7 @@ async def serving(app: App, sip: Sequence[tuple[str, int]]) -> AsyncIterator[lis
         OSError: An address cannot be opened.
     """
     door = TerminalsDoor(app.institutions, app.accounts)
+    tidying = asyncio.create_task(_keep_tidy(app.database))
     try:
         opened = [await door.listen(host, port) for host, port in sip]
         gc.freeze()  # what lives as long as the process need not be looked through again: it is
@@ -67,22 +70,50 @@ async def serving(app: App, sip: Sequence[tuple[str, int]]) -> AsyncIterator[lis
         yield [f"{host}:{port}" for host, port in opened]
     finally:
         await door.close()
+        tidying.cancel()
 
 
-async def load(app: App, library: Library) -> None:
-    """Put a whole small library into the database. What is there already stays as it is."""
-    secrets = {p.pin for p in library.patrons} | {a.password for a in library.accounts}
-    hashes = {each: await app.verifier.hash(Secret(each)) for each in secrets if each is not None}
+async def load(app: App, library: Library, *, shared_hashes: bool = False) -> None:
+    """Put a whole small library into the database.
+
+    Patrons and items that are there already stay as they are; institutions and accounts get the
+    settings and passwords of the document.
+
+    Args:
+        app: Where to.
+        library: The document.
+        shared_hashes: Hash equal PINs once, which is quick, and shows in the database who has the
+            same. Only for a library whose PIN everybody knows.
+    """
+    hashed = _Hashed(app.verifier, shared=shared_hashes)
+    passwords = await asyncio.gather(*(hashed(each.password) for each in library.accounts))
+    with_pin = [each for each in library.patrons if each.pin]
+    hashes = await asyncio.gather(*(hashed(each.pin or "") for each in with_pin))
+    pin_hashes = {(p.institution, p.id): hash for p, hash in zip(with_pin, hashes, strict=True)}
 
     def everything(tx: Transaction) -> None:
         for id, settings in library.institutions.items():
             load_institution(tx, id, settings)
             tx.institution = id
-            load_library(tx, library.of(id), hashes)
-        for account in library.accounts:
-            load_account(tx, account, hashes[account.password])
+            load_library(tx, library.of(id), pin_hashes)
+        for account, password in zip(library.accounts, passwords, strict=True):
+            load_account(tx, account, password)
 
     await app.database.write(everything)
+
+
+class _Hashed:
+    """Makes hashes: one for each secret, or one for all equal ones."""
+
+    def __init__(self, verifier: Verifier, *, shared: bool) -> None:
+        self._verifier, self._shared = verifier, shared
+        self._known: dict[str, asyncio.Future[str]] = {}
+
+    def __call__(self, secret: str) -> asyncio.Future[str]:
+        if self._shared and secret in self._known:
+            return self._known[secret]
+        self._known[secret] = asyncio.ensure_future(self._verifier.hash(Secret(secret)))
+        return self._known[secret]
 
 
 def stop_signal() -> asyncio.Event:
@@ -91,6 +122,17 @@ def stop_signal() -> asyncio.Event:
     for each in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(each, stopped.set)
     return stopped
+
+
+async def _keep_tidy(database: Database) -> None:
+    """Forget what is too old to be asked for again, a little at a time, for ever."""
+    while True:
+        try:
+            more = await database.write(lambda tx: prune(tx, datetime.now(UTC)))
+        except DatabaseError as error:
+            logger.warning("nothing was pruned: %s", error)
+            more = False
+        await asyncio.sleep(1 if more else 600)
 
 
 def _configure(tx: Transaction, institutions: Mapping[str, InstitutionSettings]) -> None:
@@ -108,8 +150,6 @@ def _institution(
         id=id,
         name=settings.name or id,
         time_zone=ZoneInfo(settings.time_zone),
-        currency=settings.currency,
-        languages=settings.languages,
         renewal_ok=settings.renewal_ok,
         timeout=settings.timeout,
         retries=settings.retries,

@@ -63,7 +63,7 @@ async def _demo(url: str, sip: str | None) -> None:
     host, port = address(sip or SIP_ADDRESS)
     stopped = stop_signal()
     async with opened(config) as app:
-        await load(app, library)
+        await load(app, library, shared_hashes=True)
         free = port if sip else _free_port(host, port)
         if free != port:
             click.echo(f"Port {port} is taken, so the SIP2 door is at {free}.")

@@ -19,19 +19,19 @@ from bibliobus.ils.library import InstitutionSettings
 SIP_ADDRESS = "127.0.0.1:6001"
 
 
-class DatabaseConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DatabaseConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Where everything is kept."""
 
     url: str = "sqlite:///library.db"  # or postgresql://user@host/name
 
 
-class SIPConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SIPConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The terminals door."""
 
     listen: tuple[str, ...] = (SIP_ADDRESS,)  # "HOST:PORT" each
 
 
-class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Config(msgspec.Struct, frozen=True, kw_only=True):
     """All of it."""
 
     database: DatabaseConfig = DatabaseConfig()
@@ -76,10 +76,12 @@ def address(text: str) -> tuple[str, int]:
 def _refuse_unknown_keys(path: Path, value: object, kind: Any, where: str = "") -> None:
     """Look through `value`, which is to become a `kind`, for keys that no record has."""
     if not isinstance(value, dict):
-        return
+        return  # msgspec will say so, if it should be one
     if get_origin(kind) is Mapping:
         for key, inner in value.items():
             _refuse_unknown_keys(path, inner, get_args(kind)[1], f"{where}{key}.")
+        return
+    if not isinstance(kind, type) or not issubclass(kind, msgspec.Struct):
         return
     known = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
     for key, inner in value.items():

@@ -50,12 +50,21 @@ def test_serves_what_a_file_says(start: Programs, tmp_path: Path) -> None:
             "it names the institution 'B', which is not under `institutions`",
         ),
         (["migrate", "--database", "sqlite:///{tmp}/text.db"], "file is not a database"),
+        (["migrate", "--database", "postgresql://me:a/secret@db?foo=1"], "no PostgreSQL URL"),
+        (["load", "{tmp}/loan.json", "--database", "sqlite:///{tmp}/x.db"], "is of a stranger"),
+        (["load", "{tmp}/naive.json", "--database", "sqlite:///{tmp}/x.db"], "timezone"),
+        (["load", "{tmp}/code.json", "--database", "sqlite:///{tmp}/x.db"], "is no encoding"),
     ],
 )
 def test_says_in_a_sentence_what_is_wrong(
     tmp_path: Path, arguments: list[str], complaint: str
 ) -> None:
     (tmp_path / "broken.json").write_text('{"institutions": {"A": {"time_zone": 3}}}')
+    loan = '{"patron": "p", "item": "i", "lent_at": "2026-01-01T00:00:00Z", "due_at": "%s"}'
+    for name, due in (("loan", "2026-02-01T00:00:00Z"), ("naive", "2026-02-01T00:00:00")):
+        text = f'{{"institutions": {{"A": {{}}}}, "loans": [{loan % due}]}}'
+        (tmp_path / f"{name}.json").write_text(text)
+    (tmp_path / "code.json").write_text('{"institutions": {"A": {"encoding": "klingon"}}}')
     (tmp_path / "text.db").write_text("not a database " * 100)
     (tmp_path / "stranger.json").write_text(
         '{"institutions": {"A": {}}, "items": [{"id": "1", "title": "x", "institution": "B"}]}'
@@ -66,3 +75,4 @@ def test_says_in_a_sentence_what_is_wrong(
     assert done.returncode in (1, 2)
     assert complaint in done.stderr
     assert "Traceback" not in done.stderr
+    assert "secret" not in done.stderr

@@ -72,16 +72,17 @@ def test_is_ready_in_ten_seconds_and_keeps_its_library(start: Programs, tmp_path
     assert counts == [200, 2000, 100, 1]
 
 
-async def test_a_terminal_gets_its_answer_though_the_server_was_stopped(
-    start: Programs, tmp_path: Path
-) -> None:
-    terminal = await Terminal.connect(
-        (demo := start("demo", "--sip", "127.0.0.1:0", "--data", str(tmp_path))).ready()
-    )
-    await terminal.login()
+async def test_lends_nothing_again_that_has_come_back(start: Programs, tmp_path: Path) -> None:
+    command = ("demo", "--sip", "127.0.0.1:0", "--data", str(tmp_path))
+    demo = start(*command)
+    terminal = await (await Terminal.connect(demo.ready())).login()
+    assert (await terminal.send(f"09N{' ' * 36}APdesk|AOMAIN|ABI0000|AC|")).startswith("101")
+    demo.stop()
+    await terminal.close()
 
-    assert demo.stop() == 0
-    assert await terminal.receive() == ""
+    terminal = await (await Terminal.connect(start(*command).ready())).login()
+
+    assert (await terminal.send(f"17{' ' * 18}AOMAIN|ABI0000|AC|")).startswith("1803")
     await terminal.close()
 
 

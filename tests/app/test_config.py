@@ -39,6 +39,9 @@ def test_the_example_has_every_setting() -> None:
         ("[institutions.M]\ntimeout = 'x'", "Expected `int`, got `str`"),
         ("[institutions.M]\ntime_zone = 'Europe/Pariss'", "there is no time zone 'Europe/Pariss'"),
         ("[database", "Expected ']'"),
+        ("[database.url]\nx = 1", "Expected `str`, got `object`"),
+        ("database = 3", "Expected `object`, got `int`"),
+        ("[institutions.M]\nencoding = 'utf-16'", "'utf-16' is no encoding that keeps ASCII"),
     ],
 )
 def test_tells_a_mistake_by_name(tmp_path: Path, text: str, complaint: str) -> None:

@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from uuid import uuid4
 
 import apsw
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,8 +25,9 @@ from bibliobus.database import (
 )
 from bibliobus.database.errors import Stale, Unsuitable
 from bibliobus.database.migrating import Migration, migrate, migrations
+from tests.postgres import create_database
 
-INSERT = "INSERT INTO institutions (id, name, settings) VALUES (:id, :name, '{}')"
+INSERT = "INSERT INTO institutions (id, settings) VALUES (:id, :name)"
 
 
 @pytest.fixture
@@ -142,6 +145,69 @@ async def test_closing_finishes_what_was_begun(database_url: str) -> None:
     await database.close()
 
     assert sum(await asyncio.gather(*asked)) == 50
+
+
+async def test_a_closed_database_says_so(database_url: str) -> None:
+    database = open_database(database_url)
+    await database.open()
+    await database.close()
+
+    with pytest.raises(Failed):
+        await add(database, "a")
+
+
+async def test_what_was_refused_on_the_word_of_an_uncommitted_neighbour_is_void(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "l.db"
+    database = open_database(f"sqlite:///{path}")
+    await database.open()
+
+    def spoil(tx: Transaction) -> None:  # the deferred key is checked when all is committed
+        tx.run("PRAGMA defer_foreign_keys = ON")
+        tx.run("INSERT INTO titles (institution, title) VALUES ('nowhere', 'x')")
+
+    def refuse(tx: Transaction) -> None:
+        raise LookupError("refused")
+
+    outcomes = await asyncio.gather(
+        database.write(spoil), database.write(refuse), return_exceptions=True
+    )
+
+    assert all(isinstance(outcome, Failed) for outcome in outcomes)
+    assert await add(database, "after") == 1
+    await database.close()
+
+
+async def test_gives_up_a_wait_for_somebody_elses_lock(postgres_server: str) -> None:
+    url = create_database(postgres_server, f"test{uuid4().hex}")
+    database = open_database(url)
+    await database.open()
+    await add(database, "a")
+    with psycopg.connect(url) as other:
+        other.execute("UPDATE bibliobus.institutions SET settings = '{}'")
+
+        with pytest.raises(Failed, match="lock timeout"):
+            await database.write(
+                lambda tx: tx.lock("SELECT 1 FROM institutions WHERE id = :id", id="a")
+            )
+    await database.close()
+
+
+async def test_outlives_the_loss_of_its_connections(postgres_server: str) -> None:
+    url = create_database(postgres_server, f"test{uuid4().hex}")
+    database = open_database(url)
+    await database.open()
+    with psycopg.connect(f"{postgres_server}/postgres", autocommit=True) as other:
+        other.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+            (url.rpartition("/")[2],),
+        )
+
+    await asyncio.gather(*(add(database, f"{n}") for n in range(20)))
+
+    assert len(await ids(database)) == 20
+    await database.close()
 
 
 async def test_a_full_disk_is_told_and_gets_well_again(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_every_request_is_answered_and_refused() -> None:
     known = {cls for code, cls in REQUESTS.items() if code not in ("93", "97")}
 
     assert set(HANDLERS) == known
-    assert set(REFUSALS) == known - {REQUESTS["99"]}  # 98 says no by its on-line status
+    assert set(REFUSALS) == known
     assert set(SUPPORTED) == set(_supported_fields())
 
 

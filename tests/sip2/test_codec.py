@@ -117,6 +117,8 @@ def test_shows_no_secret() -> None:
     assert "s3cret" not in repr(login)
     assert "kiosk" in repr(login)
     assert "1234" not in repr(question)
+    assert encode(question.without_secrets()) == "2300120260301    093000AOBR1|AA1|"
+    assert login.without_secrets() == login  # what must be there stays
     assert "t3rminal" not in repr(question)
 
 
@@ -155,7 +157,9 @@ def test_holds_numbers_within_their_width() -> None:
     assert v.number(3).decode(" 80") == 80
     assert v.number(4).decode("٣٣٣٣") is None
     assert v.WHOLE_NUMBER.decode("1" * 5000) is None
+    assert v.number(4).decode("1" * 5000) is None
     assert v.AMOUNT.decode("NaN") is None
+    assert v.AMOUNT.decode("1E9999999") is None
     assert v.AMOUNT.decode("1,50") is None
     assert v.AMOUNT.encode(Decimal("1E+2")) == "100"
 

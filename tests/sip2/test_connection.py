@@ -112,6 +112,25 @@ def test_hands_a_repeated_transaction_on_once() -> None:
     assert third.data == seal(b"941", b"3") + b"\r"
 
 
+def test_a_damaged_97_in_between_does_not_lose_the_answer() -> None:
+    line = seal(CHECKOUT, b"3") + b"\r"
+
+    _, asked_again, repeated, once_more = events(Connection(), line + b"97AZ0000\r" + line + line)
+
+    assert asked_again == Reply(b"96AZFEF6\r", "a wrong checksum")
+    assert isinstance(repeated, Reply)
+    assert repeated.data == seal(b"941", b"3") + b"\r"
+    assert once_more == repeated
+
+
+def test_what_was_never_answered_is_handed_on_again() -> None:
+    library = Connection()
+    library.receive_data((seal(CHECKOUT, b"3") + b"\r") * 2)
+
+    assert isinstance(library.next_event(), Request)
+    assert isinstance(library.next_event(), Request)
+
+
 @pytest.mark.parametrize(
     "again",
     [
@@ -153,6 +172,17 @@ def test_writes_in_the_terminals_dialect() -> None:
     written = ascii_only.send(name)
 
     assert written == b"36Y" + b" " * 18 + b"AOcaliz^AA?odz ?? a b^\r\n"
+
+
+def test_no_folding_makes_a_delimiter() -> None:
+    library = Connection(Dialect(encoding="cp850"))
+    library.receive_data(STATUS + b"\r")
+    library.next_event()
+    title = messages.EndSessionResponse(
+        end_session=True, transaction_date=None, institution_id="T\uff5cAFx", patron_id="e\u0301"
+    )
+
+    assert library.send(title) == b"36Y" + b" " * 18 + b"AOT AFx|AA\x82|\r"
 
 
 def test_bytes_that_are_no_text_come_back_as_they_were() -> None:
@@ -209,8 +239,9 @@ def test_what_lacks_its_end_is_there_when_the_stream_ends() -> None:
     library.receive_data(STATUS)
 
     assert library.next_event() is None
-    assert isinstance(library.last_event(), Request)
-    assert library.last_event() is None
+    library.receive_end()
+    assert isinstance(library.next_event(), Request)
+    assert library.next_event() is None
     library.receive_data(STATUS[:2])
     assert library.waiting == 2
 
@@ -232,7 +263,6 @@ def test_a_line_too_long_is_told_once_and_dropped_to_its_end() -> None:
         collector.next()
     collector.feed(b"1" * 1000)
     assert collector.next() is None
-    assert collector.rest() is None
 
 
 @given(

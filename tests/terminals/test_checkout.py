@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from tests.support import Library, Terminal
 
 CHECKOUT = "11{renew}N{now}                  AOMAIN|AA{patron}|AB{item}|AC|{more}"
@@ -190,6 +192,70 @@ async def test_a_blank_clock_names_no_request(library: Library, terminal: Termin
 
     assert (await terminal.send(request)).startswith("121")
     assert (await terminal.send(request)).startswith("120")
+
+
+@pytest.mark.parametrize("date", ["99991231    235959", "00010101    000000"])
+async def test_dates_at_the_ends_of_time_are_as_good_as_none(
+    library: Library, terminal: Terminal, date: str
+) -> None:
+    await library.patron("ada")
+    await library.item("31000001")
+
+    lent = await terminal.send(f"11NY{date}{date}AOMAIN|AAada|AB31000001|AC|")
+    taken = await terminal.send(f"09Y{date}{date}AOMAIN|AB31000001|AC|")
+
+    assert lent.startswith("121")
+    assert taken.startswith("101")
+
+
+async def test_bytes_that_are_no_text_stop_no_transaction(
+    library: Library, terminal: Terminal
+) -> None:
+    await library.patron("ada")
+    await library.item("31000001")
+    await terminal.send(checkout("ada", "31000001"))
+
+    request = checkin("31000001", "CHpi\xe8ce|").replace("APshelf", "APEntr\xe9e")
+    await terminal.send_bytes(request.encode("latin-1") + b"\r")
+
+    assert (await terminal.receive()).startswith("101")
+    assert await library.loans() == []
+
+
+async def test_takes_back_off_line_what_was_in(library: Library, terminal: Terminal) -> None:
+    await library.item("31000001")
+    offline = f"09Y{now(days=3)}{' ' * 18}APshelf|AOMAIN|AB31000001|AC|"
+
+    assert (await terminal.send(offline)).startswith("101YNN")
+    assert (await terminal.send(offline)).startswith("101YNN")
+    assert await library.events() == ["checkin-no-block"]
+
+
+async def test_says_nothing_of_a_pin_that_it_did_not_check(
+    library: Library, terminal: Terminal
+) -> None:
+    await library.patron("ada")
+
+    refused = await terminal.send(f"11NY{now()}{' ' * 18}AOMAIN|AAada|ABnothing|AC|AD9999|")
+
+    assert refused.endswith("AH|BLY|AFThis item is not known here.|")
+
+
+async def test_the_replay_row_does_not_depend_on_the_pin(
+    library: Library, terminal: Terminal
+) -> None:
+    await library.patron("ada", address="1 Library Lane")
+    await library.item("31000001")
+    at = now()
+
+    first = await terminal.send(checkout("ada", "31000001", "AD1234|", at=at))
+    again = await terminal.send(checkout("ada", "31000001", at=at))
+
+    assert first.startswith("121")
+    assert again[:6] + again[24:] == first[:6] + first[24:]
+    kept = await library.app.database.read(lambda tx: tx.rows("SELECT result FROM replays"), "MAIN")
+    assert "31000001" in str(kept)
+    assert "Library Lane" not in str(kept)
 
 
 async def test_keeps_what_was_lent_off_line(library: Library, terminal: Terminal) -> None:

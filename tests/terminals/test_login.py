@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import pytest
 
 from bibliobus.app import opened, serving
@@ -11,6 +12,8 @@ from bibliobus.config import Config, DatabaseConfig
 from bibliobus.ils.library import InstitutionSettings
 from tests.support import Library, Terminal
 
+SETTINGS = "UPDATE institutions SET settings = :settings WHERE id = :id"
+CP850 = msgspec.json.encode(InstitutionSettings(encoding="cp850")).decode()
 Connect = Callable[[], Awaitable[Terminal]]
 
 
@@ -53,8 +56,24 @@ async def test_answers_nothing_about_patrons_before_the_login(
     assert await terminal.send("2300120260301    093000AOMAIN|AAada|AC|AD1234|") == ""
 
 
-async def test_tells_an_old_terminal_its_own_version(terminal: Terminal) -> None:
-    assert (await terminal.send("9900801.00"))[32:36] == "1.00"
+async def test_speaks_in_the_institutions_encoding_or_the_accounts_own(database_url: str) -> None:
+    institutions = {"A": InstitutionSettings(name="Bücher", encoding="cp850")}
+    config = Config(database=DatabaseConfig(url=database_url), institutions=institutions)
+    async with opened(config) as app:
+        library = Library(app)
+        await library.terminal_account("theirs", "x", institution="A")
+        await library.terminal_account("own", "x", institution="A", encoding="ascii")
+        await app.database.write(lambda tx: tx.run(SETTINGS, id="A", settings=CP850))
+        async with serving(app, [("127.0.0.1", 0)]) as (address,):
+            host, port = address.split(":")
+            for login, encoding, name in (
+                ("theirs", "cp850", "Bücher"),
+                ("own", "ascii", "Bucher"),
+            ):
+                terminal = await (await Terminal.connect((host, int(port)))).login(login, "x")
+                terminal.encoding = encoding
+                assert f"|AM{name}|" in await terminal.send("9900802.00", sequence=1)
+                await terminal.close()
 
 
 async def test_each_account_sees_its_own_institution(database_url: str) -> None:

@@ -26,7 +26,10 @@ def open_database(url: str) -> Database:
             raise Unsuitable(
                 "PostgreSQL needs psycopg: pip install 'bibliobus[postgres]'"
             ) from error
-        return Postgres(url)
+        try:
+            return Postgres(url)
+        except ValueError as error:  # which quotes nothing of the URL
+            raise Unsuitable(str(error)) from error
     raise Unsuitable(
         f"{url.split(':', 1)[0]!r} is no database that Bibliobus knows."
         " Write sqlite:///library.db or postgresql://user@host/name."

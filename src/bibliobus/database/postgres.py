@@ -69,7 +69,11 @@ class PostgresTransaction:
         parameters["institution"] = self.institution
         try:
             return self._cursor.execute(_translated(sql), parameters)
-        except (UnicodeEncodeError, psycopg.DataError):  # said before anything was sent
+        except UnicodeEncodeError:
+            return self._cursor.execute(_translated(sql), storable(parameters))
+        except psycopg.DataError as error:
+            if error.sqlstate is not None:
+                raise
             return self._cursor.execute(_translated(sql), storable(parameters))
         except pg.IntegrityError as error:
             raise Conflict(str(error)) from error
@@ -80,7 +84,13 @@ class Postgres:
 
     def __init__(self, url: str, connections: int = CONNECTIONS) -> None:
         self._conninfo, self._connections = url, connections
-        parts = conninfo_to_dict(url)
+        try:
+            parts = conninfo_to_dict(url)
+        except psycopg.ProgrammingError:
+            raise ValueError(
+                "This is no PostgreSQL URL. Write postgresql://user@host/name, with %-codes for"
+                " unusual characters."
+            ) from None
         self.url = f"postgresql://{parts.get('host', '')}/{parts.get('dbname', '')}"
 
     async def open(self) -> None:
@@ -90,7 +100,8 @@ class Postgres:
             min_size=self._connections,
             max_size=self._connections,
             timeout=3,
-            configure=_look_in_our_schema,
+            configure=_configure,
+            check=psycopg_pool.ConnectionPool.check_connection,
             open=False,
         )
         self._threads = ThreadPoolExecutor(self._connections, thread_name_prefix="postgres")
@@ -103,7 +114,7 @@ class Postgres:
             raise
 
     async def close(self) -> None:
-        await asyncio.to_thread(self._threads.shutdown)
+        await asyncio.to_thread(self._threads.shutdown)  # once all that was asked is done
         await asyncio.to_thread(self._pool.close)
 
     async def read(self, work: Callable[[Transaction], T], institution: str = "") -> T:
@@ -118,11 +129,15 @@ class Postgres:
             try:
                 await self.write(_make_our_schema)
                 await self.write(migrate)
-            except Conflict:
-                continue  # another program has just run the same step
-            return
+            except Conflict as error:
+                conflict = error  # another program may have just run the same step
+            else:
+                return
+        raise conflict
 
     async def _elsewhere(self, work: Callable[[], T]) -> T:
+        if self._pool.closed:
+            raise Failed("the database is closed", may_stand=False)
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         except psycopg_pool.PoolTimeout as error:
@@ -153,8 +168,11 @@ class Postgres:
         raise AssertionError("the last try returns or raises")
 
 
-def _look_in_our_schema(connection: psycopg.Connection[Row]) -> None:
+def _configure(connection: psycopg.Connection[Row]) -> None:
+    """Our schema, and an end to every wait (spec/reliability 4.3)."""
     connection.execute(f"SET search_path TO {SCHEMA}")
+    connection.execute("SET lock_timeout = '2s'")
+    connection.execute("SET statement_timeout = '4s'")
 
 
 def _make_our_schema(tx: Transaction) -> None:

@@ -43,7 +43,8 @@ PRAGMA busy_timeout = 5000;
 """
 
 _TYPES = {
-    "BIGINT GENERATED ALWAYS AS IDENTITY": "INTEGER",
+    # never the key of a row that is gone: others may refer to that
+    "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY": "INTEGER PRIMARY KEY AUTOINCREMENT",
     "BIGINT": "INTEGER",
     "BOOLEAN": "INTEGER",
     "BYTEA": "BLOB",
@@ -112,12 +113,15 @@ class _Thread:
         self._run_together = run
         self._loop = asyncio.get_running_loop()
         self._asked: list[_Job] = []  # in this turn of the loop
+        self._stopped = False
         self._handed_over: SimpleQueue[list[_Job]] = SimpleQueue()  # an empty list is the end
         self._thread = threading.Thread(target=self._run, name="sqlite", daemon=True)
         self._thread.start()
 
     async def do(self, work: Callable[[Transaction], T], institution: str, *, writes: bool) -> T:
         """Run `work` in its turn, and wait for what came of it."""
+        if self._stopped:
+            raise Failed("the database is closed", may_stand=False)
         answer = self._loop.create_future()
         if not self._asked:
             self._loop.call_soon(self._hand_over)
@@ -127,6 +131,7 @@ class _Thread:
     async def stop(self) -> None:
         """Finish the jobs that wait, and end the thread."""
         self._hand_over()
+        self._stopped = True
         self._handed_over.put([])
         await asyncio.to_thread(self._thread.join)
 
@@ -238,23 +243,22 @@ class SQLite:
         self._reader.execute("COMMIT")
 
     def _commit_together(self, batch: list[_Job]) -> None:
-        begun: list[_Job] = []  # those that the next COMMIT decides about
+        first, committing = 0, False  # the next COMMIT decides about batch[first:]
         try:
             self._writer.execute("BEGIN IMMEDIATE")
-            for job in batch:
-                begun.append(job)
+            for n, job in enumerate(batch, 1):
                 self._in_savepoint(job)
                 if not self._writer.in_transaction:  # SQLite gave all of it up: full, or I/O error
-                    self._fail(begun, job.error, may_stand=False)
-                    begun.clear()
+                    self._fail(batch[first:n], job.error, may_stand=False)
+                    first = n
                     self._writer.execute("BEGIN IMMEDIATE")
+            committing = True
             self._writer.execute("COMMIT")
         except apsw.Error as error:
-            known = isinstance(error, apsw.FullError | apsw.BusyError | apsw.ReadOnlyError)
+            undone = isinstance(error, apsw.FullError | apsw.BusyError | apsw.ReadOnlyError)
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
-            self._fail([job for job in batch if job not in begun], error, may_stand=False)
-            self._fail(begun, error, may_stand=not known)
+            self._fail(batch[first:], error, may_stand=committing and not undone)
 
     def _in_savepoint(self, job: _Job) -> None:
         tx = SQLiteTransaction(self._writer)
@@ -273,10 +277,10 @@ class SQLite:
         self._writer.execute("RELEASE one")
 
     def _fail(self, jobs: list[_Job], cause: BaseException | None, *, may_stand: bool) -> None:
+        """None of them was committed, so a refusal that one of them met is void as well."""
         for job in jobs:
-            if job.error is None:
-                job.error = Failed(f"{self.path}: {cause}", may_stand=may_stand)
-                job.error.__cause__ = cause
+            job.error = Failed(f"{self.path}: {cause}", may_stand=may_stand)
+            job.error.__cause__ = cause
 
 
 def _refuse_corrupting_library() -> None:

@@ -52,19 +52,20 @@ def checkout(
     Raises:
         Refused: Nothing stays written, since the caller's transaction rolls back.
     """
-    patron = patrons.lock(tx, policy, patron_id, now)
+    patron = patrons.lock(tx, policy, zone, patron_id, now)
     item = items.lock(tx, item_id)
     if patron.blocks:
         raise type(patron.blocks[0])(patron=patron.record, item=item.record, also=patron.blocks[1:])
     if (loan := item.loan) is not None:
         if loan.patron != patron.key or not renewal_allowed:
             raise AlreadyOnLoan(patron=patron.record, item=item.record)
+        item = items.note(tx, item, properties=item_properties)
         return _renew(tx, policy, zone, patron, item, loan, origin=origin, now=now)
     if patron.record.too_many_charged:
         raise LoanLimitReached(patron=patron.record, item=item.record)
 
     due_at = _due_at(policy, zone, now)
-    items.note(tx, item, location=None, properties=item_properties)
+    item = items.note(tx, item, properties=item_properties)
     return _lend(tx, patron, item, lent_at=now, due_at=due_at, origin=origin, now=now)
 
 
@@ -82,60 +83,75 @@ def checkout_no_block(
 ) -> CheckoutResult:
     """Record a loan that a terminal made while it was off line. No policy can refuse it.
 
-    Whoever had the item has brought it back, or the patron could not have taken it.
+    Whoever had the item then has brought it back, or the patron could not have taken it. A loan
+    that began later stays.
 
     Raises:
         PatronNotFound, ItemNotFound: Nothing stays written.
     """
-    patron = patrons.lock(tx, policy, patron_id, now)
+    patron = patrons.lock(tx, policy, zone, patron_id, now)
     item = items.lock(tx, item_id)
     lent_at = min(origin.transaction_at or now, now)
+    ended_at = None
     if (loan := item.loan) is not None:
-        lent_at = max(lent_at, loan.lent_at)
-        _end(tx, item, loan, at=lent_at, kind="implied-checkin", origin=origin, now=now)
+        if lent_at < loan.lent_at:  # it is history: the item has come back and gone out again
+            ended_at = loan.lent_at
+        else:
+            _end(tx, item, loan, at=lent_at, kind="implied-checkin", origin=origin, now=now)
     if due_at is None or due_at < lent_at:
         due_at = _due_at(policy, zone, lent_at)
-    items.note(tx, item, location=None, properties=item_properties)
+    item = items.note(tx, item, properties=item_properties)
     return _lend(
-        tx, patron, item, lent_at=lent_at, due_at=due_at, no_block=True, origin=origin, now=now
-    )
+        tx, patron, item,
+        lent_at=lent_at, due_at=due_at, no_block=True, ended_at=ended_at, origin=origin, now=now,
+    )  # fmt: skip
 
 
 def checkin(
     tx: Transaction,
     policy: LoanPolicy,
+    zone: ZoneInfo,
     item_id: str,
     *,
     returned_at: datetime | None,
     current_location: str | None,
     item_properties: str | None,
+    no_block: bool,
     origin: Origin,
     now: datetime,
 ) -> CheckinResult:
     """Take one item back, inside the caller's transaction.
 
+    What a terminal took back while it was off line is never refused, even if the item is in: it
+    was there, and where it is now is known from this.
+
     Raises:
         Refused: Nothing stays written, since the caller's transaction rolls back.
     """
     item = items.lock(tx, item_id)
-    if (loan := item.loan) is None:
+    loan, patron = item.loan, None
+    if loan is None and not no_block:
         raise NotOnLoan(item=item.record)
 
-    ended_at = min(max(returned_at or now, loan.lent_at), now)
+    kind = "checkin-no-block" if no_block else "checkin"
+    if no_block:
+        returned_at = returned_at or origin.transaction_at or now
+        if loan is not None and returned_at < loan.lent_at:
+            loan = None  # it has gone out again since, and that loan stays
+    if loan is not None:
+        ended_at = min(max(returned_at or now, loan.lent_at), now)
+        _end(tx, item, loan, at=ended_at, kind=kind, origin=origin, now=now)
+        patron = patrons.by_key(tx, policy, zone, loan.patron, now)
+    else:
+        _record(tx, kind, origin, now, patron=None, item=item.key, loan=None)
     location = current_location or origin.location
-    _end(tx, item, loan, at=ended_at, kind="checkin", origin=origin, now=now)
-    items.note(tx, item, location=location, properties=item_properties)
-    patron = patrons.by_key(tx, policy, loan.patron, now)
-    record = replace(
-        item.record,
-        circulation_status=CirculationStatus.AVAILABLE,
-        current_location=item.record.current_location if location is None else location,
-        item_properties=item_properties or item.record.item_properties,
-        due_at=None,
-    )
+    item = items.note(tx, item, location=location, properties=item_properties)
+    record = item.record
+    if loan is not None:
+        record = replace(record, circulation_status=CirculationStatus.AVAILABLE, due_at=None)
     return CheckinResult(
         item=record,
-        patron=None if patron is None else patron.record,
+        patron=None if patron is None else patrons.without_contact(patron.record),
         resensitize=not record.magnetic,
     )
 
@@ -148,20 +164,24 @@ def _lend(
     lent_at: datetime,
     due_at: datetime,
     no_block: bool = False,
+    ended_at: datetime | None = None,
     origin: Origin,
     now: datetime,
 ) -> CheckoutResult:
     row = tx.row(
-        "INSERT INTO loans (institution, patron, item, lent_at, due_at, renewals, no_block)"
-        " VALUES (:institution, :patron, :item, :lent_at, :due_at, 0, :no_block) RETURNING key",
-        patron=patron.key, item=item.key, no_block=no_block,
-        lent_at=to_database(lent_at), due_at=to_database(due_at),
+        "INSERT INTO loans"
+        " (institution, patron, item, lent_at, due_at, renewals, no_block, ended_at) VALUES"
+        " (:institution, :patron, :item, :lent_at, :due_at, 0, :no_block, :ended_at) RETURNING key",
+        patron=patron.key, item=item.key, no_block=no_block, lent_at=to_database(lent_at),
+        due_at=to_database(due_at), ended_at=to_database(ended_at),
     )  # fmt: skip
     loan = row[0] if row else None
     kind = "checkout-no-block" if no_block else "checkout"
     _record(tx, kind, origin, now, patron=patron.key, item=item.key, loan=loan)
     return CheckoutResult(
-        patron=replace(patron.record, charged_count=patron.record.charged_count + 1),
+        patron=patrons.without_contact(
+            patron.record, charged_count=patron.record.charged_count + 1
+        ),
         item=_on_loan(item.record, due_at),
         due_at=due_at,
         desensitize=not item.record.magnetic,
@@ -189,7 +209,7 @@ def _renew(
     )  # fmt: skip
     _record(tx, "renew", origin, now, patron=patron.key, item=item.key, loan=loan.key)
     return CheckoutResult(
-        patron=patron.record,
+        patron=patrons.without_contact(patron.record),
         item=_on_loan(item.record, due_at),
         due_at=due_at,
         renewal_ok=True,

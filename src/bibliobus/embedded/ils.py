@@ -9,15 +9,17 @@ from datetime import UTC, datetime
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from bibliobus.database import Database, Failed, Transaction, Verifier
+from bibliobus.database import Database, DatabaseError, Failed, Transaction, Verifier
 from bibliobus.embedded import circulation, items, patrons
 from bibliobus.embedded.patrons import StoredPatron
 from bibliobus.embedded.replay import once
 from bibliobus.ils import (
     CheckinResult,
     CheckoutResult,
+    CirculationError,
     EndSessionResult,
     Item,
+    NotSupported,
     Origin,
     Patron,
     PatronList,
@@ -33,13 +35,12 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 SEEN_FOR = 1.0  # seconds
-SEEN_AT_MOST = 10_000  # patrons
+SEEN_AT_MOST = 1_000  # patrons
 
 _OPERATIONS = frozenset(
     {
-        "login", "acs status", "request sc/acs resend", "patron status request",
-        "patron information", "end patron session", "checkout", "checkin", "item information",
-        "magnetic media",
+        "patron status request", "patron information", "end patron session", "checkout",
+        "checkin", "item information", "magnetic media",
     }
 )  # fmt: skip
 
@@ -66,7 +67,7 @@ class EmbeddedILS:
         self._database = database
         self._verifier = verifier
         self._clock = clock
-        self._seen: dict[str, tuple[float, StoredPatron | None]] = {}
+        self._seen: dict[str, tuple[float, StoredPatron]] = {}
 
     # -------------------------------------------------------- capabilities
 
@@ -123,6 +124,8 @@ class EmbeddedILS:
         item_properties: str | None = None,
         origin: Origin,
     ) -> CheckoutResult:
+        if not self._settings.checkout_ok and not no_block:
+            raise NotSupported("lending is switched off")
         if pin is not None and not no_block:
             await self._prove(patron_id, pin)
         now = self._clock()
@@ -152,11 +155,13 @@ class EmbeddedILS:
         no_block: bool = False,
         origin: Origin,
     ) -> CheckinResult:
+        if not self._settings.checkin_ok and not no_block:
+            raise NotSupported("taking back is switched off")
         now = self._clock()
 
         def work(tx: Transaction) -> CheckinResult:
             return circulation.checkin(
-                tx, self._policy, item_id,
+                tx, self._policy, self._zone, item_id, no_block=no_block,
                 returned_at=returned_at, current_location=current_location,
                 item_properties=item_properties, origin=origin, now=now,
             )  # fmt: skip
@@ -187,28 +192,39 @@ class EmbeddedILS:
 
     async def _find_patron(self, patron_id: str) -> StoredPatron | None:
         now = self._clock()
-        found = await self._read(lambda tx: patrons.find(tx, self._policy, patron_id, now))
-        if len(self._seen) >= SEEN_AT_MOST:
-            self._seen.clear()
-        self._seen[patron_id] = (time.monotonic(), found)
+        found = await self._read(
+            lambda tx: patrons.find(tx, self._policy, self._zone, patron_id, now)
+        )
+        if found is not None:
+            if len(self._seen) >= SEEN_AT_MOST:
+                self._seen.clear()
+            self._seen[patron_id] = (time.monotonic(), found)
         return found
 
     async def _patron_just_seen(self, patron_id: str) -> StoredPatron | None:
         """As last read, if that was within a second: a door that finds a patron has their PIN
         checked next, and need not make the hop twice. A changed PIN is known a second later."""
-        seen_at, found = self._seen.get(patron_id, (-SEEN_FOR, None))
-        if time.monotonic() - seen_at < SEEN_FOR:
+        seen_at, found = self._seen.pop(patron_id, (0.0, None))
+        if found is not None and time.monotonic() - seen_at < SEEN_FOR:
             return found
         return await self._find_patron(patron_id)
 
     async def _read(self, work: Callable[[Transaction], T]) -> T:
         try:
             return await self._database.read(work, self._institution)
-        except Failed as error:
+        except DatabaseError as error:
             raise Unavailable(str(error), may_stand=False) from error
 
     async def _write(self, work: Callable[[Transaction], T]) -> T:
         try:
             return await self._database.write(work, self._institution)
-        except Failed as error:
-            raise Unavailable(str(error), may_stand=error.may_stand) from error
+        except CirculationError:
+            raise
+        except DatabaseError as error:
+            may_stand = isinstance(error, Failed) and error.may_stand
+            raise Unavailable(str(error), may_stand=may_stand) from error
+        except Exception as fault:
+            logger.exception("a transaction was rolled back by a fault of ours")
+            raise Unavailable(
+                f"a fault of ours, {type(fault).__name__}", may_stand=False
+            ) from fault

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from bibliobus.database import Transaction, from_database
 from bibliobus.ils import CirculationStatus, Item, ItemNotFound
 
@@ -59,17 +61,22 @@ def lock(tx: Transaction, barcode: str) -> StoredItem:
 
 
 def note(
-    tx: Transaction, item: StoredItem, *, location: str | None, properties: str | None
-) -> None:
-    """Keep what a terminal said of an item: where it is now, and its properties."""
-    location = item.record.current_location if location is None else location
-    properties = item.record.item_properties if properties is None else properties
-    if (location, properties) != (item.record.current_location, item.record.item_properties):
+    tx: Transaction, item: StoredItem, *, properties: str | None, location: str | None = None
+) -> StoredItem:
+    """Keep what a terminal said of an item: where it is now, and its properties (None: nothing)."""
+    was = item.record
+    record = replace(
+        was,
+        current_location=was.current_location if location is None else location,
+        item_properties=was.item_properties if properties is None else properties,
+    )
+    if record != was:
         tx.run(
             "UPDATE items SET current_location = :location, properties = :properties"
             " WHERE institution = :institution AND key = :key",
-            location=location, properties=properties, key=item.key,
+            location=record.current_location, properties=record.item_properties, key=item.key,
         )  # fmt: skip
+    return item._replace(record=record)
 
 
 def _stored(

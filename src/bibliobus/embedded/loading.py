@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from bibliobus.database import Transaction, to_database
@@ -11,9 +13,9 @@ from bibliobus.ils.library import InstitutionSettings, ItemEntry, Library
 def load_institution(tx: Transaction, id: str, settings: InstitutionSettings) -> None:
     """Add an institution, or give the one that is there these settings."""
     tx.run(
-        "INSERT INTO institutions (id, name, settings) VALUES (:id, :name, :settings)"
-        " ON CONFLICT (id) DO UPDATE SET name = excluded.name, settings = excluded.settings",
-        id=id, name=settings.name or id, settings=msgspec.json.encode(settings).decode(),
+        "INSERT INTO institutions (id, settings) VALUES (:id, :settings)"
+        " ON CONFLICT (id) DO UPDATE SET settings = excluded.settings",
+        id=id, settings=msgspec.json.encode(settings).decode(),
     )  # fmt: skip
 
 
@@ -23,16 +25,18 @@ def stored_institutions(tx: Transaction) -> dict[str, InstitutionSettings]:
     return {id: msgspec.json.decode(text, type=InstitutionSettings) for id, text in rows}
 
 
-def load_library(tx: Transaction, library: Library, pin_hashes: dict[str, str]) -> None:
+def load_library(
+    tx: Transaction, library: Library, pin_hashes: Mapping[tuple[str | None, str], str]
+) -> None:
     """Add the patrons, titles, items and loans of one institution, `tx.institution`.
 
     Whoever and whatever is there already, by barcode, is left as it is: loading twice adds
-    nothing.
+    nothing, and lends nothing again that has come back.
 
     Args:
         tx: The transaction, in the institution's name.
         library: All of it belongs to this institution (see `Library.of`).
-        pin_hashes: The hash of each PIN that `library` has.
+        pin_hashes: The hash of each patron's PIN, by their entry's institution and id.
     """
     for patron in library.patrons:
         tx.run(
@@ -45,15 +49,17 @@ def load_library(tx: Transaction, library: Library, pin_hashes: dict[str, str]) 
             " ON CONFLICT (institution, barcode) DO NOTHING",
             **msgspec.structs.asdict(patron)
             | {
-                "pin_hash": None if patron.pin is None else pin_hashes[patron.pin],
+                "pin": None,
+                "pin_hash": pin_hashes.get((patron.institution, patron.id)),
                 "birth_on": patron.birth_on and patron.birth_on.isoformat(),
                 "expires_on": patron.expires_on and patron.expires_on.isoformat(),
             },
         )
     titles: dict[tuple[str, str | None], int] = {}
-    for item in library.items:
-        _load_item(tx, item, titles)
+    new = {item.id for item in library.items if _load_item(tx, item, titles)}
     for loan in library.loans:
+        if loan.item not in new:
+            continue
         tx.run(
             "INSERT INTO loans (institution, patron, item, lent_at, due_at, renewals, no_block)"
             " SELECT patrons.institution, patrons.key, items.key, :lent_at, :due_at, 0, FALSE"
@@ -65,10 +71,11 @@ def load_library(tx: Transaction, library: Library, pin_hashes: dict[str, str]) 
         )  # fmt: skip
 
 
-def _load_item(tx: Transaction, item: ItemEntry, titles: dict[tuple[str, str | None], int]) -> None:
+def _load_item(tx: Transaction, item: ItemEntry, titles: dict[tuple[str, str | None], int]) -> bool:
+    """Add an item and, once, its title; whether it is new."""
     known = "SELECT 1 FROM items WHERE institution = :institution AND barcode = :barcode"
     if tx.row(known, barcode=item.id) is not None:
-        return
+        return False
     name = (item.title, item.author)
     if name not in titles:
         row = tx.row(
@@ -88,3 +95,4 @@ def _load_item(tx: Transaction, item: ItemEntry, titles: dict[tuple[str, str | N
         current_location=item.current_location, collection_code=item.collection_code,
         call_number=item.call_number,
     )  # fmt: skip
+    return True

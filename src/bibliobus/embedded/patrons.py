@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
 
 from bibliobus.database import Transaction, to_database
 from bibliobus.ils import CardExpired, CardLost, Patron, PatronBlocked, PatronList, PatronNotFound
@@ -47,29 +50,40 @@ class StoredPatron(NamedTuple):
     blocks: tuple[PatronBlocked, ...]  # why they may not borrow
 
 
-def find(tx: Transaction, policy: LoanPolicy, barcode: str, now: datetime) -> StoredPatron | None:
+def find(
+    tx: Transaction, policy: LoanPolicy, zone: ZoneInfo, barcode: str, now: datetime
+) -> StoredPatron | None:
     """The patron with this card, or None."""
     row = tx.row(_BY_BARCODE, barcode=barcode, now=to_database(now))
-    return None if row is None else _stored(policy, now, *row)
+    return None if row is None else _stored(policy, now.astimezone(zone).date(), *row)
 
 
-def lock(tx: Transaction, policy: LoanPolicy, barcode: str, now: datetime) -> StoredPatron:
+def lock(
+    tx: Transaction, policy: LoanPolicy, zone: ZoneInfo, barcode: str, now: datetime
+) -> StoredPatron:
     """The patron with this card, whom nobody else changes until the transaction ends.
 
     Raises:
         PatronNotFound: There is none.
     """
     tx.lock(_LOCK, barcode=barcode)
-    patron = find(tx, policy, barcode, now)
+    patron = find(tx, policy, zone, barcode, now)
     if patron is None:
         raise PatronNotFound
     return patron
 
 
-def by_key(tx: Transaction, policy: LoanPolicy, key: int, now: datetime) -> StoredPatron | None:
+def by_key(
+    tx: Transaction, policy: LoanPolicy, zone: ZoneInfo, key: int, now: datetime
+) -> StoredPatron | None:
     """The patron with this key, or None if they were erased."""
     row = tx.row(_BY_KEY, key=key, now=to_database(now))
-    return None if row is None else _stored(policy, now, *row)
+    return None if row is None else _stored(policy, now.astimezone(zone).date(), *row)
+
+
+def without_contact(patron: Patron, **changes: int) -> Patron:
+    """What a transaction's result needs of a patron, and a replay row may keep for a day."""
+    return replace(patron, address=None, email_addr=None, home_phone=None, birth_on=None, **changes)
 
 
 def entries(
@@ -89,7 +103,7 @@ def entries(
 
 def _stored(
     policy: LoanPolicy,
-    now: datetime,
+    today: date,
     key: int,
     pin_hash: str | None,
     barcode: str,
@@ -114,7 +128,7 @@ def _stored(
 ) -> StoredPatron:
     """In the order of `_SELECT`."""
     expires = _day(expires_on)
-    expired = expires is not None and expires < now.date()
+    expired = expires is not None and expires < today
     usable = not card_lost and not expired
     blocks: list[PatronBlocked] = []
     if card_lost:

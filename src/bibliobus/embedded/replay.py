@@ -10,7 +10,7 @@ Source: DESIGN 4, "Done once"; spec/reliability 4.2.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import msgspec
@@ -20,6 +20,9 @@ from bibliobus.ils import Origin
 from bibliobus.ils.records import Record
 
 R = TypeVar("R", bound=Record)
+
+KEPT = timedelta(hours=24)
+AT_ONCE = 1000  # rows in one transaction, so that nobody waits long for it
 
 _THIS = "institution = :institution AND account = :account AND request_key = :request_key"
 
@@ -46,3 +49,14 @@ def once(
         result=msgspec.json.encode(result).decode(), **this,
     )  # fmt: skip
     return result
+
+
+def prune(tx: Transaction, now: datetime) -> bool:
+    """Forget results older than a day, of all institutions; whether there may be more of them."""
+    gone = tx.run(
+        "DELETE FROM replays WHERE (institution, account, request_key) IN"
+        " (SELECT institution, account, request_key FROM replays WHERE at < :before"
+        " ORDER BY at LIMIT :at_once)",
+        before=to_database(now - KEPT), at_once=AT_ONCE,
+    )  # fmt: skip
+    return gone == AT_ONCE

@@ -1,20 +1,24 @@
 """A small whole library as one document: what `bibliobus load` reads and the demo makes.
 
-The field names are those of OpenNCIP's stub library, so its data loads as it is. A patron or item
-that names no institution belongs to every one of its file.
+The field names are those of OpenNCIP's stub library, so its data loads as it is; names that are
+not known here are left alone. A patron, item or loan that names no institution belongs to every
+one of its document.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from typing import TypeVar
+from typing import Annotated, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+Marker = Annotated[str, msgspec.Meta(pattern="^[0-9]{2}$")]  # two digits of SIP2
 
-class LoanPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+
+class LoanPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """For how long, and how much, patrons may borrow."""
 
     loan_days: int = 21
@@ -22,13 +26,11 @@ class LoanPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     renewals: int = 2  # of one loan
 
 
-class InstitutionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One institution, as its file or the configuration describes it."""
+class InstitutionSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """One institution, as a document or the configuration describes it."""
 
     name: str = ""
     time_zone: str = "UTC"  # IANA name
-    currency: str = "EUR"  # ISO 4217
-    languages: tuple[str, ...] = ("en",)  # BCP 47, the first one preferred
     encoding: str = "utf-8"  # of its terminals, unless an account says otherwise
     timeout: int = 100  # tenths of a second that a terminal waits for an answer
     retries: int = 3  # how often it asks again
@@ -40,18 +42,23 @@ class InstitutionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     loans: LoanPolicy = LoanPolicy()
 
     def __post_init__(self) -> None:
-        """Refuse a time zone that does not exist (ValueError; msgspec says where)."""
+        """Refuse a time zone or encoding that does not exist (ValueError; msgspec says where)."""
         try:
             ZoneInfo(self.time_zone)
         except (ValueError, ZoneInfoNotFoundError, OSError):
             raise ValueError(f"there is no time zone {self.time_zone!r}") from None
+        _check_encoding(self.encoding)
 
 
 class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How one terminal likes to be spoken to."""
 
-    dialect: str = "standard"
     encoding: str | None = None  # None: its institution's
+
+    def __post_init__(self) -> None:
+        """Refuse an encoding that does not exist (ValueError; msgspec says where)."""
+        if self.encoding is not None:
+            _check_encoding(self.encoding)
 
 
 class AccountEntry(AccountSettings, frozen=True, kw_only=True):
@@ -112,7 +119,7 @@ class ItemEntry(Owned, frozen=True, kw_only=True):
     media_type: str | None = None
     magnetic: bool | None = None
     owner: str | None = None
-    security_marker: str | None = None
+    security_marker: Marker | None = None
     permanent_location: str = ""
     current_location: str = ""
     collection_code: str | None = None
@@ -124,15 +131,15 @@ class LoanEntry(Owned, frozen=True, kw_only=True):
 
     patron: str
     item: str
-    lent_at: datetime
-    due_at: datetime
+    lent_at: Moment
+    due_at: Moment
 
 
 _E = TypeVar("_E", bound=Owned)
 
 
 class Library(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole document. Keys that are not listed here are comments."""
+    """The whole document."""
 
     institutions: Mapping[str, InstitutionSettings]
     accounts: tuple[AccountEntry, ...] = ()
@@ -165,6 +172,10 @@ def read_library(document: bytes) -> Library:
         raise ValueError(str(error)) from error
     known = set(library.institutions)
     named = {e.institution for e in (*library.patrons, *library.items, *library.loans)}
+    patrons, items = {p.id for p in library.patrons}, {i.id for i in library.items}
+    for loan in library.loans:
+        if loan.patron not in patrons or loan.item not in items:
+            raise ValueError(f"the loan of {loan.item!r} to {loan.patron!r} is of a stranger")
     for name in sorted(
         (named | {a.institution for a in library.accounts}) - known - {None}, key=str
     ):
@@ -174,6 +185,15 @@ def read_library(document: bytes) -> Library:
 
 def _of(entries: Iterable[_E], institution: str) -> tuple[_E, ...]:
     return tuple(entry for entry in entries if entry.institution in (None, institution))
+
+
+def _check_encoding(name: str) -> None:
+    try:
+        works = "0AY|".encode(name) == b"0AY|"
+    except LookupError:
+        works = False
+    if not works:
+        raise ValueError(f"{name!r} is no encoding that keeps ASCII as it is")
 
 
 def _day(text: str | None) -> date | None:

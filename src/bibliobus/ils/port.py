@@ -57,8 +57,8 @@ class Circulation(Protocol):
             item_id: The item's barcode or ISBN, exactly as scanned.
             renewal_allowed: If the patron has the item already, renew the loan.
             no_block: The terminal lent the item already, while it was off line, at
-                `origin.transaction_at`. No policy can refuse it; whoever had the item has
-                returned it.
+                `origin.transaction_at`. No policy can refuse it; whoever had the item then has
+                returned it, and a loan that began later stays.
             no_block_due_at: What the terminal told the patron then; None: by policy.
             pin: None if it was not sent, which is not the same as wrong.
             item_properties: Kept with the item as it is, and given back by `find_item`.
@@ -72,6 +72,7 @@ class Circulation(Protocol):
             ItemNotFound: No item has this id.
             AlreadyOnLoan: The item is on loan, and this is not a renewal.
             RenewalNotAllowed: It would be a renewal, which the policy refuses.
+            NotSupported: Lending is switched off.
 
         Source: ILS.pod, "checkout"; ILS.pm, "checkout_no_block"; SIP2 2.00, message 11.
         """
@@ -94,7 +95,9 @@ class Circulation(Protocol):
             returned_at: When it came back, held between the loan's start and now; None: now.
             current_location: Where it is now; None: where the terminal stands.
             item_properties: Kept with the item as it is, and given back by `find_item`.
-            no_block: The terminal took the item back already, while it was off line.
+            no_block: The terminal took the item back already, while it was off line, at
+                `returned_at`, else `origin.transaction_at`. It is not refused for not being on
+                loan.
             origin: Where the call comes from, and what names it for a repeat.
 
         Raises:

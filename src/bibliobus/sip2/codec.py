@@ -9,8 +9,9 @@ layout did the same in twice the time.)
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeVar, dataclass_transform, get_args, get_type_hints
 
 from bibliobus.sip2.errors import MessageTooShort, UnknownMessage
@@ -70,6 +71,11 @@ class Message:
     extra: Extra
     _make: ClassVar[Callable[[str, Mapping[str, Any], Extra], Message]]
     _text: ClassVar[Callable[[Message, str], str]]
+
+    def without_secrets(self: M) -> M:
+        """The same message without the passwords and PINs that a sender may leave out."""
+        secret = {n: None for n, f in self.layout.named if f.secret and n in self.layout.optional}
+        return replace(self, **secret)  # type: ignore[type-var] # `message` made it a dataclass
 
     def __repr__(self) -> str:
         """The message with its fields; passwords and PINs as `***`."""
@@ -200,7 +206,9 @@ def encode(message: Message, delimiter: str = DELIMITER) -> str:
 
 
 def scrub(text: str, delimiter: str = DELIMITER) -> str:
-    """`text` with spaces for whatever would end a field or a message."""
+    """`text` composed (NFC), with spaces for whatever would end a field or a message."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
     if text.isprintable() and delimiter not in text:
         return text
     return _CONTROL.sub(" ", text).replace(delimiter, " ")

@@ -16,7 +16,7 @@ Requests come strictly one after another: answer one before you ask for the next
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bibliobus.sip2 import checking
 from bibliobus.sip2.codec import Message, decode, encode
@@ -35,14 +35,13 @@ class Request:
     """A message to be answered with `Connection.send`."""
 
     message: Message
-    body: bytes  # as it came, without sequence number and checksum
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """Bytes to send at once: the protocol itself answers."""
 
-    data: bytes
+    data: bytes = field(repr=False)
     reason: str  # for the log
 
 
@@ -65,11 +64,16 @@ class Connection:
         self._previous: bytes | None = None  # the line of the last request that was handed on
         self._detected = False  # the message being answered asked for error detection
         self._sequence: bytes | None = None
-        self._last_answer: bytes | None = None
+        self._last_sent: bytes | None = None  # what 97 asks for: it may be a 96
+        self._last_answer: bytes | None = None  # to `_previous`, once it is there
 
     def receive_data(self, data: bytes) -> None:
         """Take bytes as they arrive. What they mean comes from `next_event`."""
         self._lines.feed(data)
+
+    def receive_end(self) -> None:
+        """The terminal will send no more. Its last message may lack its end (spec/sip2 1.3)."""
+        self._lines.feed(b"\r")
 
     @property
     def waiting(self) -> int:
@@ -84,15 +88,11 @@ class Connection:
             return self._ask_again(f"a message over {self._lines.limit} bytes")
         return None if line is None else self._event(line)
 
-    def last_event(self) -> Event | None:
-        """The stream has ended: what it said without ending the line, if anything."""
-        line = self._lines.rest()
-        return None if line is None else self._event(line)
-
     def send(self, response: Message) -> bytes:
         """The bytes of an answer to the last `Request`, which 97 will repeat from now on."""
         body = self.dialect.to_bytes(encode(response, self.dialect.delimiter))
-        return self._finish(body, self._sequence)
+        self._last_answer = self._finish(body, self._sequence)
+        return self._last_answer
 
     def _event(self, line: bytes) -> Event:
         checked = checking.take_apart(line)
@@ -101,6 +101,7 @@ class Connection:
             return self._ask_again("a wrong checksum")
         repeated = checked.sequence is not None and line == self._previous
         if repeated and line[:2].decode("latin-1") in CHANGES_SOMETHING and self._last_answer:
+            self._last_sent = self._last_answer
             return Reply(self._last_answer, "the same message again")
         try:
             message = decode(self.dialect.to_text(checked.body), REQUESTS, self.dialect.delimiter)
@@ -109,11 +110,11 @@ class Connection:
         except SIP2Error as error:
             return self._ask_again(str(error))
         if isinstance(message, RequestACSResend):
-            if self._last_answer is None:
+            if self._last_sent is None:
                 return self._ask_again("a 97 before any answer")
-            return Reply(self._last_answer, "asked to resend")
-        self._previous, self._sequence = line, checked.sequence
-        return Request(message, checked.body)
+            return Reply(self._last_sent, "asked to resend")
+        self._previous, self._sequence, self._last_answer = line, checked.sequence, None
+        return Request(message)
 
     def _ask_again(self, reason: str) -> Reply:
         """96, which has no sequence number; the next 97 repeats even this (spec/sip2 1.8)."""
@@ -122,5 +123,5 @@ class Connection:
     def _finish(self, body: bytes, sequence: bytes | None) -> bytes:
         if self._detected:
             body = checking.seal(body, sequence)
-        self._last_answer = body + self.dialect.terminator
-        return self._last_answer
+        self._last_sent = body + self.dialect.terminator
+        return self._last_sent

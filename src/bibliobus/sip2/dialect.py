@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 
-from bibliobus.sip2.codec import DELIMITER
+from bibliobus.sip2.codec import DELIMITER, scrub
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,6 @@ class Dialect:
 
     def to_bytes(self, text: str) -> bytes:
         """Encode; what the encoding lacks loses its accents, or becomes `?`. Never fails."""
-        text = unicodedata.normalize("NFC", text)
         try:
             return text.encode(self.encoding, "surrogateescape")
         except UnicodeEncodeError:
@@ -36,5 +35,6 @@ class Dialect:
             character.encode(self.encoding)
         except UnicodeEncodeError:
             plain = unicodedata.normalize("NFKD", character)
-            return "".join(c for c in plain if not unicodedata.combining(c))
+            plain = "".join(c for c in plain if not unicodedata.combining(c))
+            return scrub(plain, self.delimiter)  # U+FF5C, for one, is a wide delimiter
         return character

@@ -63,10 +63,3 @@ class Lines:
                 self._skipping = True
                 raise LineTooLong
         return None
-
-    def rest(self) -> bytes | None:
-        """At the end of the stream: what came without an end of line, or None."""
-        line = bytes(self._buffer).lstrip(_BEFORE).rstrip(_AFTER)
-        self._buffer.clear()
-        self._searched = 0
-        return None if self._skipping else line or None

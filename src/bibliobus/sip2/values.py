@@ -168,15 +168,11 @@ def number(width: int) -> Kind[int | None]:
     """A number with leading zeros. Out: held within the width. In: None if it is not one."""
     highest, blank = 10**width - 1, " " * width
 
-    def decode(text: str) -> int | None:
-        digits = text.strip()
-        return int(digits) if digits.isascii() and digits.isdigit() else None
-
     @lru_cache(maxsize=1024)
     def encode(value: int | None) -> str:
         return blank if value is None else f"{min(max(value, 0), highest):0{width}d}"
 
-    return Kind(decode, encode)
+    return Kind(_whole_number, encode)
 
 
 def _whole_number(text: str) -> int | None:
@@ -218,7 +214,8 @@ def exactly(width: int, otherwise: str) -> Kind[str]:
     """Text of a fixed width that is handed back as it came; `otherwise` if it cannot be."""
 
     def encode(text: str) -> str:
-        return text if len(text) == width and text.isprintable() else otherwise
+        fits = len(text) == width and text.isascii() and text.isprintable()
+        return text if fits else otherwise
 
     return Kind(_same, encode, free=True)
 
@@ -228,7 +225,7 @@ def _decode_amount(text: str) -> Decimal | None:
         amount = Decimal(text.strip())
     except InvalidOperation:
         return None
-    return amount if amount.is_finite() else None
+    return amount if amount.is_finite() and abs(amount.adjusted()) < 12 else None
 
 
 AMOUNT: Kind[Decimal | None] = Kind(_decode_amount, lambda amount: f"{amount:f}")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
 
 from bibliobus.database import Database, Transaction, Verifier
 from bibliobus.ils import Secret
-from bibliobus.ils.library import AccountEntry, AccountSettings
+from bibliobus.ils.library import AccountEntry, AccountSettings, InstitutionSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,7 @@ class Account:
     login: str
     institution: str
     location: str | None = None  # where the terminal stands, unless it says so itself
-    settings: AccountSettings = field(default_factory=AccountSettings)
+    encoding: str = "utf-8"
 
 
 class Accounts(Protocol):
@@ -44,25 +44,27 @@ class StoredAccounts:
     async def sign_in(self, login: str, password: Secret) -> Account | None:
         row = await self._database.read(
             lambda tx: tx.row(
-                "SELECT institution, password_hash, location, settings FROM accounts"
-                " WHERE login = :login",
+                "SELECT institution, password_hash, location, accounts.settings,"
+                " institutions.settings FROM accounts"
+                " JOIN institutions ON institutions.id = institution WHERE login = :login",
                 login=login,
             )
         )
-        institution, hashed, location, settings = row or (None, None, None, None)
+        institution, hashed, location, settings, its = row or (None,) * 5
         if not await self._verifier.matches(password, hashed) or institution is None:
             return None
+        own = msgspec.json.decode(settings, type=AccountSettings)
         return Account(
             login=login,
             institution=institution,
             location=location,
-            settings=msgspec.json.decode(settings, type=AccountSettings),
+            encoding=own.encoding or msgspec.json.decode(its, type=InstitutionSettings).encoding,
         )
 
 
 def load_account(tx: Transaction, entry: AccountEntry, password_hash: str) -> None:
     """Add an account, or give the one that is there this password and these settings."""
-    settings = AccountSettings(dialect=entry.dialect, encoding=entry.encoding)
+    settings = AccountSettings(encoding=entry.encoding)
     tx.run(
         "INSERT INTO accounts (login, institution, password_hash, location, settings)"
         " VALUES (:login, :of, :password_hash, :location, :settings)"

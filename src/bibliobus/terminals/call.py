@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from bibliobus.ils import Institution, Origin, Secret
-from bibliobus.sip2 import Request
+from bibliobus.sip2 import Request, encode
 from bibliobus.terminals.accounts import Account
 
+_NO_TEXT = re.compile("[\ud800-\udfff]")
 REPEATABLE = timedelta(hours=24)  # how far a message's own time may lie from ours to name it
 
 
@@ -25,7 +27,7 @@ class Call:
     connection: str  # tells two connections of one account apart
     request: Request
     now: datetime  # aware, whole seconds
-    transaction_date: datetime  # the same as answers carry it: the library's time, without a zone
+    local_now: datetime  # the same as answers carry it: the library's time, without a zone
 
     def origin(self) -> Origin:
         """What the port is told of it."""
@@ -42,17 +44,19 @@ class Call:
     def _request_key(self, transaction_at: datetime | None) -> bytes | None:
         """What names this request, so that it is done once; None if it may be meant twice.
 
-        The message itself, without sequence number and checksum, is the name, because it holds
-        its own date and time to the second. If that is missing or far from ours (a frozen clock),
-        two equal messages may be two transactions. What was done off line may come at any time.
+        The message itself is the name, because it holds its own date and time to the second, but
+        without its secrets: a digest of a PIN would give it away. If the time is missing or far
+        from ours (a frozen clock), two equal messages may be two transactions. What was done off
+        line may come at any time.
         """
+        message = self.request.message
         if transaction_at is None:
             return None
-        off_line = getattr(self.request.message, "no_block", False)
+        off_line = getattr(message, "no_block", False)
         if abs(self.now - transaction_at) > REPEATABLE and not off_line:
             return None
-        whose = f"{self.institution.id}\0{self.account.login}\0"
-        return hashlib.sha256(whose.encode("utf-8", "surrogateescape") + self.request.body).digest()
+        name = f"{self.institution.id}\0{self.account.login}\0{encode(message.without_secrets())}"
+        return hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
 
     def local(self, moment: datetime) -> datetime:
         """A moment by the library's clock, without a zone, as SIP2 writes it."""
@@ -64,8 +68,8 @@ class Call:
 
     def moment(self, stamp: datetime | None) -> datetime | None:
         """A terminal's time stamp in UTC: by the library's clock, unless it names a zone."""
-        if stamp is None:
-            return None
+        if stamp is None or not 1 < stamp.year < 9999:  # the ends of time are as good as none,
+            return None  # and no zone arithmetic gets beyond them
         if stamp.tzinfo is None:
             stamp = stamp.replace(tzinfo=self.institution.time_zone)
         return stamp.astimezone(UTC)
@@ -81,3 +85,11 @@ def clock(second: int, zone: ZoneInfo) -> tuple[datetime, datetime]:
 def pin_of(patron_password: str | None) -> Secret | None:
     """The PIN in AD. An empty one is none: terminals without a PIN pad send it so."""
     return Secret(patron_password) if patron_password else None
+
+
+def clean(text: str | None) -> str | None:
+    """Text that is to be kept, with U+FFFD for bytes that made no sense in the terminal's encoding.
+
+    (In an answer such bytes come back as they were; the ILS has no use for them.)
+    """
+    return None if text is None else _NO_TEXT.sub("\ufffd", text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bibliobus.ils import Institution, NotSupported
 from bibliobus.sip2.messages import Checkin, CheckinResponse, Checkout, CheckoutResponse
-from bibliobus.terminals.call import Call, pin_of
+from bibliobus.terminals.call import Call, clean, pin_of
 
 
 async def checkout(call: Call, request: Checkout) -> CheckoutResponse:
@@ -21,7 +21,7 @@ async def checkout(call: Call, request: Checkout) -> CheckoutResponse:
         no_block=request.no_block,
         no_block_due_at=call.moment(request.no_block_due_date) if request.no_block else None,
         pin=pin_of(request.patron_password),
-        item_properties=request.item_properties,
+        item_properties=clean(request.item_properties),
         origin=call.origin(),
     )
 
@@ -30,7 +30,7 @@ async def checkout(call: Call, request: Checkout) -> CheckoutResponse:
         renewal_ok=lent.renewal_ok,
         magnetic_media=_magnetic(institution, lent.item.magnetic),
         desensitize=lent.desensitize,
-        transaction_date=call.transaction_date,
+        transaction_date=call.local_now,
         institution_id=institution.id,
         patron_id=request.patron_id,
         item_id=request.item_id,
@@ -54,8 +54,8 @@ async def checkin(call: Call, request: Checkin) -> CheckinResponse:
     taken = await lender.checkin(
         request.item_id,
         returned_at=call.moment(request.return_date),
-        current_location=request.current_location or None,
-        item_properties=request.item_properties,
+        current_location=clean(request.current_location) or None,
+        item_properties=clean(request.item_properties),
         no_block=request.no_block,
         origin=call.origin(),
     )
@@ -65,7 +65,7 @@ async def checkin(call: Call, request: Checkin) -> CheckinResponse:
         resensitize=taken.resensitize,
         magnetic_media=_magnetic(institution, taken.item.magnetic),
         alert=taken.alert,
-        transaction_date=call.transaction_date,
+        transaction_date=call.local_now,
         institution_id=institution.id,
         item_id=request.item_id,
         permanent_location=taken.item.permanent_location,

@@ -20,7 +20,7 @@ async def item_information(call: Call, request: ItemInformation) -> ItemInformat
         if item.security_marker is None
         else item.security_marker,
         fee_type=FeeType.OTHER,
-        transaction_date=call.transaction_date,
+        transaction_date=call.local_now,
         hold_queue_length=item.hold_queue_length,
         due_date=None if item.due_at is None else call.due_date(item.due_at),
         recall_date=None if item.recall_at is None else call.local(item.recall_at),
@@ -50,7 +50,7 @@ def no_item_information(
         circulation_status=CirculationStatus.OTHER,
         security_marker=SecurityMarker.NONE,
         fee_type=FeeType.OTHER,
-        transaction_date=call.transaction_date,
+        transaction_date=call.local_now,
         item_id=request.item_id,
         title_id="",
         screen_messages=(message,) if message else (),

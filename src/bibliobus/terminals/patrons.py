@@ -46,7 +46,7 @@ async def patron_status(call: Call, request: PatronStatusRequest) -> PatronStatu
     return PatronStatusResponse(
         patron_status=_status(patron),
         language=request.language,
-        transaction_date=call.transaction_date,
+        transaction_date=call.local_now,
         institution_id=call.institution.id,
         patron_id=patron.id,
         personal_name=patron.name,
@@ -78,7 +78,7 @@ async def patron_information(call: Call, request: PatronInformation) -> PatronIn
     return PatronInformationResponse(
         patron_status=_status(patron),
         language=request.language,
-        transaction_date=call.transaction_date,
+        transaction_date=call.local_now,
         hold_items_count=patron.hold_count,
         overdue_items_count=patron.overdue_count,
         charged_items_count=patron.charged_count,
@@ -119,7 +119,7 @@ async def end_patron_session(call: Call, request: EndPatronSession) -> EndSessio
     )
     return EndSessionResponse(
         end_session=True,
-        transaction_date=call.transaction_date,
+        transaction_date=call.local_now,
         institution_id=call.institution.id,
         patron_id=request.patron_id,
         screen_messages=ended.screen_messages,
@@ -139,7 +139,7 @@ def no_patron_status(
     return PatronStatusResponse(
         patron_status=status,
         language=request.language,
-        transaction_date=call.transaction_date,
+        transaction_date=call.local_now,
         institution_id=call.institution.id,
         patron_id=request.patron_id,
         personal_name="",
@@ -161,7 +161,7 @@ def no_patron_information(
     return PatronInformationResponse(
         patron_status=status,
         language=request.language,
-        transaction_date=call.transaction_date,
+        transaction_date=call.local_now,
         hold_items_count=0,
         overdue_items_count=0,
         charged_items_count=0,

@@ -21,10 +21,12 @@ from bibliobus.sip2.messages import (
     ItemInformation,
     PatronInformation,
     PatronStatusRequest,
+    SCStatus,
 )
 from bibliobus.terminals.call import Call
 from bibliobus.terminals.items import no_item_information
 from bibliobus.terminals.patrons import no_patron_information, no_patron_status
+from bibliobus.terminals.status import off_line
 
 NO_ANSWER = "The library's system does not answer. Please ask at the desk."
 NOT_SUPPORTED = "The library's system cannot do this."
@@ -44,14 +46,14 @@ def screen_messages(error: CirculationError) -> tuple[str, ...]:
 
 def _no_checkout(call: Call, request: Checkout, error: CirculationError) -> CheckoutResponse:
     """`120NUN`; no due date, so that no terminal prints one."""
-    pin_sent = bool(request.patron_password)
+    pin_checked = bool(request.patron_password) and not request.no_block
     refused = isinstance(error, Refused)
     return CheckoutResponse(
         ok=False,
         renewal_ok=False,
         magnetic_media=None,
         desensitize=False,
-        transaction_date=call.transaction_date,
+        transaction_date=call.local_now,
         institution_id=call.institution.id,
         patron_id=request.patron_id,
         item_id=request.item_id,
@@ -59,7 +61,7 @@ def _no_checkout(call: Call, request: Checkout, error: CirculationError) -> Chec
         due_date="",
         valid_patron=not isinstance(error, PatronNotFound) if refused else None,
         valid_patron_password=not isinstance(error, WrongPIN | PatronNotFound)
-        if refused and pin_sent
+        if refused and pin_checked
         else None,
         screen_messages=screen_messages(error),
     )
@@ -73,7 +75,7 @@ def _no_checkin(call: Call, request: Checkin, error: CirculationError) -> Checki
         resensitize=False,
         magnetic_media=None,
         alert=True,
-        transaction_date=call.transaction_date,
+        transaction_date=call.local_now,
         institution_id=call.institution.id,
         item_id=request.item_id,
         permanent_location=item.permanent_location if item else "",
@@ -86,7 +88,7 @@ def _no_checkin(call: Call, request: Checkin, error: CirculationError) -> Checki
 def _no_end(call: Call, request: EndPatronSession, error: CirculationError) -> EndSessionResponse:
     return EndSessionResponse(
         end_session=False,
-        transaction_date=call.transaction_date,
+        transaction_date=call.local_now,
         institution_id=call.institution.id,
         patron_id=request.patron_id,
         screen_messages=screen_messages(error),
@@ -112,6 +114,7 @@ def _no_item(call: Call, request: ItemInformation, error: CirculationError) -> M
 Refusal = Callable[[Call, Any, CirculationError], Message]
 
 REFUSALS: Mapping[type[Message], Refusal] = {
+    SCStatus: off_line,
     PatronStatusRequest: _no_patron_status,
     PatronInformation: _no_patron_information,
     EndPatronSession: _no_end,

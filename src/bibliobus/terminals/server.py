@@ -97,7 +97,7 @@ class TerminalConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The terminal has said all: answer what it said, then close."""
         self._stopping = True
-        self._sip2.receive_data(b"\r")  # the last line may lack its end (spec/sip2 1.3)
+        self._sip2.receive_end()
         self._go_on()
         return True
 
@@ -115,10 +115,12 @@ class TerminalConnection(asyncio.Protocol):
     # ------------------------------------------------ what the door calls
 
     def stop(self) -> asyncio.Task[None] | None:
-        """Close when idle; the task that still answers a request, if there is one."""
+        """Close when idle, and read no more; the task that still answers what has come, if any."""
         self._stopping = True
         if self._task is None:
             self._transport.close()
+        elif not self._transport.is_closing():
+            self._transport.pause_reading()
         return self._task
 
     def abort(self) -> None:
@@ -138,9 +140,7 @@ class TerminalConnection(asyncio.Protocol):
                 await self._writable.wait()
                 if self._transport.is_closing():
                     return
-                if self._paused and self._sip2.waiting <= MOST_WAITING:
-                    self._paused = False
-                    self._transport.resume_reading()
+                self._read_on()
         except HangUp as end:
             logger.info("%s closed: %s", self._session, end)
             self._stopping = True
@@ -151,13 +151,24 @@ class TerminalConnection(asyncio.Protocol):
             self._task = None
         if self._stopping:
             self._transport.close()
+        else:
+            self._read_on()
+
+    def _read_on(self) -> None:
+        if self._paused and not self._stopping and self._sip2.waiting <= MOST_WAITING:
+            self._paused = False
+            self._transport.resume_reading()
 
     async def _answer(self, event: Event) -> None:
         if isinstance(event, Request):
             response = await self._session.answer(event)
             self._sip2.dialect = self._session.dialect
-            self._transport.write(self._sip2.send(response))
+            self._write(self._sip2.send(response))
             return
         logger.info("%s %s", self._session, event.reason)
         if isinstance(event, Reply):
-            self._transport.write(event.data)
+            self._write(event.data)
+
+    def _write(self, data: bytes) -> None:
+        if not self._transport.is_closing():  # else nobody is there any more
+            self._transport.write(data)

@@ -28,7 +28,7 @@ from bibliobus.sip2.messages import (
     SCStatus,
 )
 from bibliobus.terminals.accounts import Account, Accounts
-from bibliobus.terminals.call import Call, clock
+from bibliobus.terminals.call import Call, clean, clock
 from bibliobus.terminals.circulation import checkin, checkout
 from bibliobus.terminals.items import item_information
 from bibliobus.terminals.patrons import end_patron_session, patron_information, patron_status
@@ -118,6 +118,6 @@ class Session:
         if account is None or account.institution not in self._institutions:
             logger.info("%s login refused", self)
             return LoginResponse(ok=False)
-        self._account, self._location = account, login.location_code or account.location
-        self.dialect = Dialect(encoding=account.settings.encoding or "utf-8")
+        self._account, self._location = account, clean(login.location_code) or account.location
+        self.dialect = Dialect(encoding=account.encoding)
         return LoginResponse(ok=True)

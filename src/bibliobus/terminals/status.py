@@ -4,67 +4,84 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bibliobus.ils import ILS, Unavailable
-from bibliobus.sip2.messages import ACSStatus, SCStatus
+from bibliobus.ils import CirculationError, Institution
+from bibliobus.sip2.messages import REQUESTS, ACSStatus, SCStatus
 from bibliobus.sip2.values import SupportedMessages
 from bibliobus.terminals.call import Call
 
-SUPPORTED: Mapping[str, str] = {
-    "patron_status_request": "patron status request",
-    "checkout": "checkout",
-    "checkin": "checkin",
-    "block_patron": "block patron",
-    "status": "acs status",
-    "resend": "request sc/acs resend",
-    "login": "login",
-    "patron_information": "patron information",
-    "end_patron_session": "end patron session",
-    "fee_paid": "fee paid",
-    "item_information": "item information",
-    "item_status_update": "item status update",
-    "patron_enable": "patron enable",
-    "hold": "hold",
-    "renew": "renew",
-    "renew_all": "renew all",
+SUPPORTED: Mapping[str, tuple[str, str]] = {
+    "patron_status_request": ("23", "patron status request"),
+    "checkout": ("11", "checkout"),
+    "checkin": ("09", "checkin"),
+    "block_patron": ("01", "block patron"),
+    "status": ("99", ""),
+    "resend": ("97", ""),
+    "login": ("93", ""),
+    "patron_information": ("63", "patron information"),
+    "end_patron_session": ("35", "end patron session"),
+    "fee_paid": ("37", "fee paid"),
+    "item_information": ("17", "item information"),
+    "item_status_update": ("19", "item status update"),
+    "patron_enable": ("25", "patron enable"),
+    "hold": ("15", "hold"),
+    "renew": ("29", "renew"),
+    "renew_all": ("65", "renew all"),
 }
-"""Each position of BX, by the name that ILS.pod has for it."""
+"""Each position of BX: its message, and what ILS.pod calls the operation. Ours alone have none."""
 
 
 async def sc_status(call: Call, request: SCStatus) -> ACSStatus:
-    """99 → 98. On-line N says that the ILS does not answer: the terminal asks again later.
+    """99 → 98. What the ILS may do now, by its own word."""
+    ils = call.institution.ils
+    return _status(
+        call,
+        checkin_ok=await ils.checkin_ok(),
+        checkout_ok=await ils.checkout_ok(),
+        renewal_ok=call.institution.renewal_ok,
+        status_update_ok=await ils.status_update_ok(),
+        off_line_ok=await ils.offline_ok(),
+    )
 
-    A terminal of version 1.xx is told 1.00, any other 2.00 (spec/sip2 1.2).
-    """
-    institution, ils = call.institution, call.institution.ils
-    try:
-        on_line, may = True, await _permissions(ils)
-    except Unavailable:
-        on_line, may = False, (False, False, False, False)
-    checkin_ok, checkout_ok, status_update_ok, off_line_ok = may
+
+def off_line(call: Call, request: SCStatus, error: CirculationError) -> ACSStatus:
+    """98 with on-line N: the ILS does not answer, and the terminal asks again later."""
+    return _status(call, on_line=False)
+
+
+def supported_messages(institution: Institution) -> SupportedMessages:
+    """BX: what the protocol knows and, if it is not ours alone, the ILS can do."""
+    return SupportedMessages(
+        **{
+            position: code in REQUESTS and (not name or institution.ils.supports(name))
+            for position, (code, name) in SUPPORTED.items()
+        }
+    )
+
+
+def _status(
+    call: Call,
+    *,
+    on_line: bool = True,
+    checkin_ok: bool = False,
+    checkout_ok: bool = False,
+    renewal_ok: bool = False,
+    status_update_ok: bool = False,
+    off_line_ok: bool = False,
+) -> ACSStatus:
+    institution = call.institution
     return ACSStatus(
         on_line_status=on_line,
         checkin_ok=checkin_ok,
         checkout_ok=checkout_ok,
-        acs_renewal_policy=on_line and institution.renewal_ok,
+        acs_renewal_policy=renewal_ok,
         status_update_ok=status_update_ok,
         off_line_ok=off_line_ok,
         timeout_period=institution.timeout,
         retries_allowed=institution.retries,
-        date_time_sync=call.transaction_date,
-        protocol_version="1.00" if request.protocol_version.startswith("1.") else "2.00",
+        date_time_sync=call.local_now,
+        protocol_version="2.00",
         institution_id=institution.id,
         library_name=institution.name,
-        supported_messages=SupportedMessages(
-            **{position: ils.supports(name) for position, name in SUPPORTED.items()}
-        ),
+        supported_messages=supported_messages(institution),
         terminal_location=call.location,
-    )
-
-
-async def _permissions(ils: ILS) -> tuple[bool, bool, bool, bool]:
-    return (
-        await ils.checkin_ok(),
-        await ils.checkout_ok(),
-        await ils.status_update_ok(),
-        await ils.offline_ok(),
     )

@@ -200,9 +200,12 @@ class ILSContract:
         await library.add(document(patron(), item()))
         before = datetime.now(UTC)
 
-        lent = await library.ils.checkout("ada", "31000001", origin=origin())
+        lent = await library.ils.checkout(
+            "ada", "31000001", item_properties="boxed", origin=origin()
+        )
 
         assert (lent.patron.id, lent.item.id) == ("ada", "31000001")
+        assert lent.item.item_properties == "boxed"
         assert timedelta(days=20) < lent.due_at - before < timedelta(days=23)
         assert lent.item.circulation_status == CirculationStatus.CHARGED
         assert lent.item.due_at == lent.due_at
@@ -292,20 +295,24 @@ class ILSContract:
         with pytest.raises(AlreadyOnLoan):
             await library.ils.checkout("ada", "31000001", origin=origin())
         renewed = await library.ils.checkout(
-            "ada", "31000001", renewal_allowed=True, origin=origin()
+            "ada", "31000001", renewal_allowed=True, item_properties="torn", origin=origin()
         )
         with pytest.raises(RenewalNotAllowed):
             await library.ils.checkout("ada", "31000001", renewal_allowed=True, origin=origin())
 
         assert renewed.renewal_ok
+        assert renewed.item.item_properties == "torn"
         assert renewed.due_at >= first.due_at
         assert await _charged(library, "ada") == ["31000001"]
 
     async def test_records_what_was_lent_off_line_whatever_the_policy(
         self, library: ContractLibrary
     ) -> None:
-        await library.add(document(patron(card_lost=True), patron("grace"), item()))
-        await library.ils.checkout("grace", "31000001", origin=origin())
+        now = datetime.now(UTC)
+        loan = LoanEntry(
+            patron="grace", item="31000001", lent_at=now - timedelta(days=9), due_at=now
+        )
+        await library.add(document(patron(card_lost=True), patron("grace"), item(), loan))
         due_at = datetime.now(UTC).replace(microsecond=0) + timedelta(days=5)
 
         lent = await library.ils.checkout(
@@ -319,6 +326,19 @@ class ILSContract:
         assert lent.due_at == due_at
         assert await _charged(library, "ada") == ["31000001"]
         assert await _charged(library, "grace") == []
+
+    async def test_what_comes_late_from_off_line_leaves_a_newer_loan_alone(
+        self, library: ContractLibrary
+    ) -> None:
+        await library.add(document(patron(), patron("grace"), item()))
+        await library.ils.checkout("grace", "31000001", origin=origin())
+        earlier = origin(transaction_at=datetime.now(UTC) - timedelta(hours=2))
+
+        await library.ils.checkout("ada", "31000001", no_block=True, origin=earlier)
+        await library.ils.checkin("31000001", no_block=True, origin=earlier)
+
+        assert await _charged(library, "grace") == ["31000001"]
+        assert await _charged(library, "ada") == []
 
     async def test_one_of_many_gets_the_last_copy(self, library: ContractLibrary) -> None:
         await library.add(document(*(patron(f"p{n}") for n in range(20)), item()))
@@ -364,6 +384,24 @@ class ILSContract:
 
         assert refused.value.item is not None
         assert refused.value.item.title_id == "Middlemarch"
+
+    async def test_never_refuses_what_was_taken_back_off_line(
+        self, library: ContractLibrary
+    ) -> None:
+        await library.add(document(patron(), item()))
+
+        was_in = await library.ils.checkin("31000001", no_block=True, origin=origin())
+        await library.ils.checkout("ada", "31000001", origin=origin())
+        was_out = await library.ils.checkin("31000001", no_block=True, origin=origin())
+
+        assert was_in.patron is None
+        assert was_out.patron is not None
+        assert await _charged(library, "ada") == []
+
+    async def test_knows_what_it_can(self, library: ContractLibrary) -> None:
+        assert library.ils.supports("checkout")
+        assert not library.ils.supports("juggling")
+        assert await library.ils.checkout_ok()
 
     async def test_lends_again_what_came_back(self, library: ContractLibrary) -> None:
         await library.add(document(patron(), patron("grace"), item()))

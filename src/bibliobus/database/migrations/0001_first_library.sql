@@ -4,7 +4,6 @@
 
 CREATE TABLE institutions (
     id TEXT NOT NULL PRIMARY KEY,
-    name TEXT NOT NULL,
     settings TEXT NOT NULL -- JSON: InstitutionSettings of ils/library.py
 );
 
@@ -95,6 +94,7 @@ CREATE TABLE replays (
     result TEXT NOT NULL, -- JSON: a result of ils/records.py
     PRIMARY KEY (institution, account, request_key)
 );
+CREATE INDEX replays_by_age ON replays (at);
 
 -- Who did what with what, where and when. Rows are only ever added.
 CREATE TABLE events (

@@ -1,0 +1,109 @@
+"""What the embedded ILS does beyond the port's promises: expiry by the local day, forgetting."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bibliobus.app import App, opened
+from bibliobus.config import Config, DatabaseConfig
+from bibliobus.database import Transaction, Verifier
+from bibliobus.embedded import EmbeddedILS
+from bibliobus.embedded.replay import AT_ONCE, prune
+from bibliobus.ils import CardExpired, NotSupported, Origin
+from bibliobus.ils.library import InstitutionSettings
+from tests.support import Library
+
+ORIGIN = Origin(door="sip2", account="kiosk", request_key=b"1")
+
+
+@pytest.fixture
+async def verifier() -> AsyncIterator[Verifier]:
+    verifier = Verifier()
+    yield verifier
+    verifier.close()
+
+
+@pytest.mark.parametrize(
+    ("zone", "hour", "lent"),
+    [
+        ("America/New_York", 25, True),  # nine in the evening of the last day
+        ("America/New_York", 29, False),
+        ("Asia/Tokyo", 14, True),
+        ("Asia/Tokyo", 16, False),  # one in the morning of the next day
+    ],
+)
+async def test_a_card_is_good_to_the_end_of_its_day_where_the_library_stands(
+    library: Library, verifier: Verifier, zone: str, hour: int, lent: bool
+) -> None:
+    await library.patron("ada", expires="2026-03-01")
+    await library.item("31000001")
+    moment = datetime(2026, 3, 1, tzinfo=UTC) + timedelta(hours=hour)
+    ils = EmbeddedILS(
+        "MAIN", InstitutionSettings(time_zone=zone), library.app.database, verifier, lambda: moment
+    )
+
+    if lent:
+        result = await ils.checkout("ada", "31000001", origin=ORIGIN)
+        assert result.due_at > moment
+    else:
+        with pytest.raises(CardExpired):
+            await ils.checkout("ada", "31000001", origin=ORIGIN)
+
+
+async def test_lends_nothing_if_lending_is_switched_off(
+    library: Library, verifier: Verifier
+) -> None:
+    settings = InstitutionSettings(checkout_ok=False, checkin_ok=False)
+    ils = EmbeddedILS("MAIN", settings, library.app.database, verifier)
+
+    with pytest.raises(NotSupported):
+        await ils.checkout("ada", "31000001", origin=ORIGIN)
+    with pytest.raises(NotSupported):
+        await ils.checkin("31000001", origin=ORIGIN)
+
+
+async def test_forgets_results_after_a_day(library: Library) -> None:
+    await library.patron("ada")
+    await library.item("31000001")
+    await library.ils.checkout("ada", "31000001", origin=ORIGIN)
+
+    def all_of(tx: Transaction) -> int:
+        return len(tx.rows("SELECT 1 FROM replays"))
+
+    database, now = library.app.database, datetime.now(UTC)
+    assert not await database.write(lambda tx: prune(tx, now + timedelta(hours=23)))
+    assert await database.read(all_of) == 1
+    assert not await database.write(lambda tx: prune(tx, now + timedelta(hours=25)))
+    assert await database.read(all_of) == 0
+
+
+async def test_forgets_a_little_at_a_time(app: App) -> None:
+    def fill(tx: Transaction) -> None:
+        for n in range(AT_ONCE + 1):
+            tx.run(
+                "INSERT INTO replays (institution, account, request_key, at, result)"
+                " VALUES ('MAIN', 'x', :key, :n, '')",
+                key=b"%d" % n, n=n,
+            )  # fmt: skip
+
+    await app.database.write(fill)
+
+    assert await app.database.write(lambda tx: prune(tx, datetime.now(UTC)))
+    assert not await app.database.write(lambda tx: prune(tx, datetime.now(UTC)))
+
+
+async def test_hashes_equal_pins_apart(database_url: str) -> None:
+    institutions = {"MAIN": InstitutionSettings()}
+    async with opened(
+        Config(database=DatabaseConfig(url=database_url), institutions=institutions)
+    ) as app:
+        library = Library(app)
+        await library.patron("ada")
+        await library.patron("grace")
+
+        hashes = await app.database.read(lambda tx: tx.rows("SELECT pin_hash FROM patrons"))
+
+    assert len(set(hashes)) == 2
