@@ -137,7 +137,8 @@ class TerminalConnection(asyncio.Protocol):
         try:
             while (event := self._sip2.next_event()) is not None:
                 await self._answer(event)
-                await self._writable.wait()
+                if not self._writable.is_set():
+                    await self._writable.wait()
                 if self._transport.is_closing():
                     return
                 self._read_on()
