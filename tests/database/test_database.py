@@ -89,14 +89,16 @@ async def test_a_foreign_key_is_kept(database: Database) -> None:
         )
 
 
-async def test_a_reader_cannot_write(database: Database) -> None:
-    if database.url.startswith("postgresql"):
-        pytest.skip("on PostgreSQL a reading function is only asked not to")
+async def test_a_reader_of_sqlite_cannot_write(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'l.db'}")
+    await database.open()
+
     with pytest.raises(Failed) as failed:
         await database.read(lambda tx: tx.run(INSERT, id="a", name="x"))
 
     assert not failed.value.may_stand
     assert await ids(database) == []
+    await database.close()
 
 
 async def test_a_wrong_statement_fails_and_nothing_else_does(database: Database) -> None:
