@@ -11,8 +11,9 @@ import pytest
 
 from bibliobus.cli import main
 from bibliobus.sip2.messages import REQUESTS, RESPONSES
+from bibliobus.sip2.values import SupportedMessages
 from bibliobus.terminals.refusals import REFUSALS
-from bibliobus.terminals.session import HANDLERS
+from bibliobus.terminals.session import ANSWERED, HANDLERS
 from bibliobus.terminals.status import SUPPORTED
 
 ROOT = Path(__file__).parents[2]
@@ -30,17 +31,10 @@ def test_every_module_says_what_it_is(module: Path) -> None:
 
 
 def test_every_request_is_answered_and_refused() -> None:
-    known = {cls for code, cls in REQUESTS.items() if code not in ("93", "97")}
-
-    assert set(HANDLERS) == known
-    assert set(REFUSALS) == known
-    assert set(SUPPORTED) == set(_supported_fields())
-
-
-def _supported_fields() -> tuple[str, ...]:
-    from bibliobus.sip2.values import SupportedMessages
-
-    return SupportedMessages._fields
+    assert {cls.code for cls in HANDLERS} < ANSWERED <= set(REQUESTS)
+    assert set(REFUSALS) == set(HANDLERS)
+    assert tuple(SUPPORTED) == SupportedMessages._fields
+    assert {code for code, _ in SUPPORTED.values()} == set(REQUESTS)
 
 
 def test_every_command_is_in_the_readme() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -31,6 +32,19 @@ GOLDEN = """
 < 36Y20260301    093000AOBR1|AA29999000123|
 > 97
 < 96
+> 01N20260301    093000AOBR1|ALcard kept|AA29999000123|AC|
+> 15+20260301    093000BW20261231    235900|BSMAIN|BY2|AOBR1|AA29999000123|AD1234|AB31000003|AC|BON|
+< 161N20260301    093000BW20261231    235900|BR1|BSMAIN|AOBR1|AA29999000123|AB31000003|AJThe Master and Margarita|
+> 1920260301    093000AOBR1|AB31000003|AC|CHtape|
+< 20120260301    093000AB31000003|AJThe Master and Margarita|CHtape|
+> 2520260301    093000AOBR1|AA29999000123|AC|AD1234|
+< 26              00120260301    093000AOBR1|AA29999000123|AEDoe, Jane|BLY|CQY|
+> 29NN20260301    093000                  AOBR1|AA29999000123|AD1234|AB31000003|AC|BON|
+< 301YUN20260301    093000AOBR1|AA29999000123|AB31000003|AJThe Master and Margarita|AH2026-04-12|
+> 3720260301    0930000401EURBV1.50|AOBR1|AA29999000123|AC|AD1234|CG7|BKdevice-1|
+< 38Y20260301    093000AOBR1|AA29999000123|BKreceipt-1|
+> 6520260301    093000AOBR1|AA29999000123|AD1234|AC|BOY|
+< 6610002000120260301    093000AOBR1|BM31000001|BM31000002|BN31000003|
 """  # noqa: E501 - lines as they are on the wire
 
 LINES = [
@@ -172,7 +186,9 @@ def test_codes_that_have_no_name_are_kept() -> None:
 
 # ------------------------------------------------ every message there is
 
-TEXTS = st.text(st.characters(exclude_characters="|", exclude_categories=("Cc", "Cs", "Zl", "Zp")))
+TEXTS = st.text(
+    st.characters(exclude_characters="|", exclude_categories=("Cc", "Cs", "Zl", "Zp"))
+).map(lambda text: unicodedata.normalize("NFC", text))  # as it is sent
 MOMENTS = st.none() | st.datetimes(
     datetime(1, 1, 2),  # noqa: DTZ001
     datetime(9999, 12, 30),  # noqa: DTZ001
@@ -185,6 +201,7 @@ BY_KIND: dict[int, st.SearchStrategy[object]] = {
     id(v.ONE_ZERO): st.booleans(),
     id(v.YES_NO_UNKNOWN): st.none() | st.booleans(),
     id(v.TIMESTAMP): MOMENTS,
+    id(v.HOLD_MODE): st.none() | st.sampled_from(v.HoldMode),
     id(v.SUMMARY): st.none() | st.sampled_from(v.SummaryType),
     id(v.AMOUNT): st.decimals(-(10**6), 10**6, places=2),
     id(v.WHOLE_NUMBER): st.integers(0, 10**9 - 1),

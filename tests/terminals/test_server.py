@@ -56,7 +56,9 @@ async def test_a_message_too_long_harms_nobody(terminal: Terminal) -> None:
     assert (await terminal.receive()).startswith("98")
 
 
-@pytest.mark.parametrize("junk", [b"XX nonsense", b"\xff\xfe\xfd", b"1", b"05a|b|"])
+@pytest.mark.parametrize(
+    "junk", [b"XX nonsense", b"\xff\xfe\xfd", b"1", b"05a|b|", b"65" + b" " * 18]
+)
 async def test_ignores_what_it_does_not_know(terminal: Terminal, junk: bytes) -> None:
     await terminal.send_bytes(junk + b"\r9900802.00\r")
 

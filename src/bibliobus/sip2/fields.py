@@ -42,6 +42,9 @@ class Unnamed:
 
 # fixed-length
 YesNo = Annotated[bool, Fixed(1, values.YES_NO)]
+HoldMode = Annotated[values.HoldMode | None, Fixed(1, values.HOLD_MODE)]  # None: no such mode
+PaymentType = Annotated[int, Fixed(2, values.code(values.PaymentType, 2))]
+FixedCurrency = Annotated[str, Fixed(3, values.exactly(3, "   "))]  # ISO 4217; blank: the library's
 Ok = Annotated[bool, Fixed(1, values.ONE_ZERO)]
 MagneticMedia = Annotated[bool | None, Fixed(1, values.YES_NO_UNKNOWN)]  # None: "U", not known
 Timestamp = Annotated[datetime | None, Fixed(18, values.TIMESTAMP)]
@@ -69,6 +72,7 @@ ScreenMessages = Annotated[tuple[str, ...], Named("AF", values.TEXT, repeats=Tru
 PrintLines = Annotated[tuple[str, ...], Named("AG", values.TEXT, repeats=True)]
 DueDate = Annotated[str, Named("AH", values.TEXT)]
 TitleId = Annotated[str, Named("AJ", values.TEXT)]
+BlockedCardMessage = Annotated[str, Named("AL", values.TEXT)]
 LibraryName = Annotated[str, Named("AM", values.TEXT)]
 TerminalLocation = Annotated[str, Named("AN", values.TEXT)]
 InstitutionId = Annotated[str, Named("AO", values.TEXT)]
@@ -85,8 +89,15 @@ Owner = Annotated[str, Named("BG", values.TEXT)]
 Currency = Annotated[str, Named("BH", values.TEXT)]
 Cancel = Annotated[bool, Named("BI", values.YES_NO)]
 TransactionId = Annotated[str, Named("BK", values.TEXT)]
+RenewedItems = Annotated[tuple[str, ...], Named("BM", values.TEXT, repeats=True)]
+UnrenewedItems = Annotated[tuple[str, ...], Named("BN", values.TEXT, repeats=True)]
 ValidPatron = Annotated[bool, Named("BL", values.YES_NO)]
 FeeAcknowledged = Annotated[bool, Named("BO", values.YES_NO)]
+PickupLocation = Annotated[str, Named("BS", values.TEXT)]
+QueuePosition = Annotated[int | None, Named("BR", values.WHOLE_NUMBER)]
+ExpirationDate = Annotated[datetime | None, Named("BW", values.TIMESTAMP)]
+HoldType = Annotated[int, Named("BY", values.code(values.HoldType, 1))]
+FeeIdentifier = Annotated[str, Named("CG", values.TEXT)]
 StartItem = Annotated[int | None, Named("BP", values.WHOLE_NUMBER)]
 EndItem = Annotated[int | None, Named("BQ", values.WHOLE_NUMBER)]
 FeeType = Annotated[int, Named("BT", values.code(values.FeeType, 2))]
@@ -109,6 +120,14 @@ LoginUserId = Annotated[str, Named("CN", values.TEXT)]
 LoginPassword = Annotated[str, Named("CO", values.TEXT, secret=True)]
 LocationCode = Annotated[str, Named("CP", values.TEXT)]
 ValidPatronPassword = Annotated[bool, Named("CQ", values.YES_NO)]
+
+# named, of vendors (spec/sip2 2.20)
+HomeLibrary = Annotated[str, Named("AQ", values.TEXT)]  # in 64; elsewhere AQ is a place
+PatronExpires = Annotated[str, Named("PA", values.TEXT)]
+PatronBirthDate = Annotated[str, Named("PB", values.TEXT)]
+PatronClass = Annotated[str, Named("PC", values.TEXT)]
+InternetProfile = Annotated[str, Named("PI", values.TEXT)]
+InternalId = Annotated[str, Named("XI", values.TEXT)]
 
 # named, of 3M's extensions 1.20 for sorters
 CollectionCode = Annotated[str, Named("CR", values.TEXT)]

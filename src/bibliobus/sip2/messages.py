@@ -4,7 +4,7 @@ Fields stand in wire order: the fixed-length ones first, then the named ones. A 
 default may be left out by the sender. Nothing else describes a message: the codec, the reference
 and the property tests all read these classes.
 
-Source: SIP2 2.00, "Message formats"; spec/sip2 2.1 to 2.11.
+Source: SIP2 2.00, "Message formats"; spec/sip2 2.1 to 2.16.
 """
 
 from __future__ import annotations
@@ -163,6 +163,12 @@ class PatronInformationResponse(Message):
     home_address: f.HomeAddress | None = None  # BD
     email_address: f.EmailAddress | None = None  # BE
     home_phone: f.HomePhone | None = None  # BF
+    home_library: f.HomeLibrary | None = None  # AQ
+    expires: f.PatronExpires | None = None  # PA
+    birth_date: f.PatronBirthDate | None = None  # PB
+    patron_class: f.PatronClass | None = None  # PC
+    internet_profile: f.InternetProfile | None = None  # PI
+    internal_id: f.InternalId | None = None  # XI
     screen_messages: f.ScreenMessages = ()  # AF
     print_lines: f.PrintLines = ()  # AG
     extra: f.Extra = ()
@@ -326,18 +332,233 @@ class EndSessionResponse(Message):
     extra: f.Extra = ()
 
 
+@message("01")
+class BlockPatron(Message):
+    """Block a patron's card. `PatronStatusResponse` answers it."""
+
+    card_retained: f.YesNo  # the terminal has kept the card
+    transaction_date: f.Timestamp
+    institution_id: f.InstitutionId  # AO
+    blocked_card_message: f.BlockedCardMessage  # AL
+    patron_id: f.PatronId  # AA
+    terminal_password: f.TerminalPassword | None = None  # AC: required, but often left out
+    extra: f.Extra = ()
+
+
+@message("15")
+class Hold(Message):
+    """Place, change or cancel a hold. `HoldResponse` answers it."""
+
+    hold_mode: f.HoldMode
+    transaction_date: f.Timestamp
+    expiration_date: f.ExpirationDate | None = None  # BW
+    pickup_location: f.PickupLocation | None = None  # BS
+    hold_type: f.HoldType | None = None  # BY; None: any copy of the title
+    institution_id: f.InstitutionId  # AO
+    patron_id: f.PatronId  # AA
+    patron_password: f.PatronPassword | None = None  # AD
+    item_id: f.ItemId | None = None  # AB: this or the title
+    title_id: f.TitleId | None = None  # AJ
+    terminal_password: f.TerminalPassword | None = None  # AC
+    fee_acknowledged: f.FeeAcknowledged | None = None  # BO
+    extra: f.Extra = ()
+
+
+@message("16")
+class HoldResponse(Message):
+    """Whether the hold was placed, changed or cancelled."""
+
+    ok: f.Ok
+    available: f.YesNo  # the item can be fetched now
+    transaction_date: f.Timestamp
+    expiration_date: f.ExpirationDate | None = None  # BW
+    queue_position: f.QueuePosition | None = None  # BR
+    pickup_location: f.PickupLocation | None = None  # BS
+    institution_id: f.InstitutionId  # AO
+    patron_id: f.PatronId  # AA
+    item_id: f.ItemId | None = None  # AB
+    title_id: f.TitleId | None = None  # AJ
+    screen_messages: f.ScreenMessages = ()  # AF
+    print_lines: f.PrintLines = ()  # AG
+    extra: f.Extra = ()
+
+
+@message("19")
+class ItemStatusUpdate(Message):
+    """Keep these properties with an item. `ItemStatusUpdateResponse` answers it."""
+
+    transaction_date: f.Timestamp
+    institution_id: f.InstitutionId  # AO
+    item_id: f.ItemId  # AB
+    terminal_password: f.TerminalPassword | None = None  # AC
+    item_properties: f.ItemProperties  # CH
+    extra: f.Extra = ()
+
+
+@message("20")
+class ItemStatusUpdateResponse(Message):
+    """Whether the properties were kept."""
+
+    item_properties_ok: f.Ok
+    transaction_date: f.Timestamp
+    item_id: f.ItemId  # AB
+    title_id: f.TitleId | None = None  # AJ
+    item_properties: f.ItemProperties | None = None  # CH
+    screen_messages: f.ScreenMessages = ()  # AF
+    print_lines: f.PrintLines = ()  # AG
+    extra: f.Extra = ()
+
+
+@message("25")
+class PatronEnable(Message):
+    """Give a blocked patron their permissions back. `PatronEnableResponse` answers it."""
+
+    transaction_date: f.Timestamp
+    institution_id: f.InstitutionId  # AO
+    patron_id: f.PatronId  # AA
+    terminal_password: f.TerminalPassword | None = None  # AC
+    patron_password: f.PatronPassword | None = None  # AD
+    extra: f.Extra = ()
+
+
+@message("26")
+class PatronEnableResponse(Message):
+    """What a patron may not do after that."""
+
+    patron_status: f.PatronStatus
+    language: f.Language
+    transaction_date: f.Timestamp
+    institution_id: f.InstitutionId  # AO
+    patron_id: f.PatronId  # AA
+    personal_name: f.PersonalName  # AE
+    valid_patron: f.ValidPatron | None = None  # BL
+    valid_patron_password: f.ValidPatronPassword | None = None  # CQ
+    screen_messages: f.ScreenMessages = ()  # AF
+    print_lines: f.PrintLines = ()  # AG
+    extra: f.Extra = ()
+
+
+@message("29")
+class Renew(Message):
+    """Renew one loan. `RenewResponse` answers it."""
+
+    third_party_allowed: f.YesNo  # renew for whoever has it, if that is somebody else
+    no_block: f.YesNo  # "Y": it was already renewed, while the terminal was off line
+    transaction_date: f.Timestamp
+    no_block_due_date: f.Timestamp
+    institution_id: f.InstitutionId  # AO
+    patron_id: f.PatronId  # AA
+    patron_password: f.PatronPassword | None = None  # AD
+    item_id: f.ItemId | None = None  # AB: this or the title
+    title_id: f.TitleId | None = None  # AJ
+    terminal_password: f.TerminalPassword | None = None  # AC
+    item_properties: f.ItemProperties | None = None  # CH
+    fee_acknowledged: f.FeeAcknowledged | None = None  # BO
+    extra: f.Extra = ()
+
+
+@message("30")
+class RenewResponse(Message):
+    """Whether the loan was renewed, and until when."""
+
+    ok: f.Ok
+    renewal_ok: f.YesNo
+    magnetic_media: f.MagneticMedia
+    desensitize: f.YesNo
+    transaction_date: f.Timestamp
+    institution_id: f.InstitutionId  # AO
+    patron_id: f.PatronId  # AA
+    item_id: f.ItemId  # AB
+    title_id: f.TitleId  # AJ: there must be one, though it may be empty
+    due_date: f.DueDate  # AH: free text; empty if not renewed
+    fee_type: f.FeeType | None = None  # BT
+    security_inhibit: f.SecurityInhibit | None = None  # CI
+    currency: f.Currency | None = None  # BH
+    fee_amount: f.FeeAmount | None = None  # BV
+    media_type: f.MediaType | None = None  # CK
+    item_properties: f.ItemProperties | None = None  # CH
+    transaction_id: f.TransactionId | None = None  # BK
+    screen_messages: f.ScreenMessages = ()  # AF
+    print_lines: f.PrintLines = ()  # AG
+    extra: f.Extra = ()
+
+
+@message("37")
+class FeePaid(Message):
+    """A patron has paid at the terminal. `FeePaidResponse` answers it."""
+
+    transaction_date: f.Timestamp
+    fee_type: f.FixedFeeType
+    payment_type: f.PaymentType
+    currency: f.FixedCurrency
+    fee_amount: f.FeeAmount  # BV
+    institution_id: f.InstitutionId  # AO
+    patron_id: f.PatronId  # AA
+    terminal_password: f.TerminalPassword | None = None  # AC
+    patron_password: f.PatronPassword | None = None  # AD
+    fee_identifier: f.FeeIdentifier | None = None  # CG: which fee
+    transaction_id: f.TransactionId | None = None  # BK: the payment device's own number
+    extra: f.Extra = ()
+
+
+@message("38")
+class FeePaidResponse(Message):
+    """Whether the payment was booked."""
+
+    payment_accepted: f.YesNo
+    transaction_date: f.Timestamp
+    institution_id: f.InstitutionId  # AO
+    patron_id: f.PatronId  # AA
+    transaction_id: f.TransactionId | None = None  # BK: our receipt
+    screen_messages: f.ScreenMessages = ()  # AF
+    print_lines: f.PrintLines = ()  # AG
+    extra: f.Extra = ()
+
+
+@message("65")
+class RenewAll(Message):
+    """Renew all of a patron's loans. `RenewAllResponse` answers it."""
+
+    transaction_date: f.Timestamp
+    institution_id: f.InstitutionId  # AO
+    patron_id: f.PatronId  # AA
+    patron_password: f.PatronPassword | None = None  # AD
+    terminal_password: f.TerminalPassword | None = None  # AC
+    fee_acknowledged: f.FeeAcknowledged | None = None  # BO
+    extra: f.Extra = ()
+
+
+@message("66")
+class RenewAllResponse(Message):
+    """How many loans were renewed, and which."""
+
+    ok: f.Ok
+    renewed_count: f.Count
+    unrenewed_count: f.Count
+    transaction_date: f.Timestamp
+    institution_id: f.InstitutionId  # AO
+    renewed_items: f.RenewedItems = ()  # BM
+    unrenewed_items: f.UnrenewedItems = ()  # BN: the reason may stand behind the item
+    screen_messages: f.ScreenMessages = ()  # AF
+    print_lines: f.PrintLines = ()  # AG
+    extra: f.Extra = ()
+
+
 def _by_code(*messages: type[Message]) -> Mapping[str, type[Message]]:
     return {each.code: each for each in messages}
 
 
 REQUESTS = _by_code(
-    Login, SCStatus, RequestACSResend, PatronStatusRequest, PatronInformation,
-    Checkout, Checkin, ItemInformation, EndPatronSession,
+    Login, SCStatus, RequestACSResend, PatronStatusRequest, PatronInformation, Checkout, Checkin,
+    BlockPatron, EndPatronSession, FeePaid, ItemInformation, ItemStatusUpdate, PatronEnable, Hold,
+    Renew, RenewAll,
 )  # fmt: skip
 """What a terminal (SC) sends."""
 
 RESPONSES = _by_code(
     LoginResponse, ACSStatus, RequestSCResend, PatronStatusResponse, PatronInformationResponse,
-    CheckoutResponse, CheckinResponse, ItemInformationResponse, EndSessionResponse,
+    CheckoutResponse, CheckinResponse, EndSessionResponse, FeePaidResponse,
+    ItemInformationResponse, ItemStatusUpdateResponse, PatronEnableResponse, HoldResponse,
+    RenewResponse, RenewAllResponse,
 )  # fmt: skip
 """What the library's system (ACS) sends."""

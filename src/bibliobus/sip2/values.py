@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
-from enum import IntEnum
+from enum import Enum, IntEnum
 from functools import lru_cache
 from typing import Generic, NamedTuple, TypeVar
 
@@ -153,6 +153,33 @@ class FeeType(IntEnum):
     HOLD = 9
 
 
+class PaymentType(IntEnum):
+    """How a fee was paid (message 37); 5 and 6 are what others made of the open codes."""
+
+    CASH = 0
+    VISA = 1
+    CREDIT_CARD = 2
+    CHEQUE = 5  # Evergreen; its number is in RN
+    WRITE_OFF = 6  # Koha
+
+
+class HoldMode(Enum):
+    """What to do with a hold (message 15)."""
+
+    ADD = "+"
+    DELETE = "-"
+    CHANGE = "*"
+
+
+class HoldType(IntEnum):
+    """What a hold is for (message 15); 5 to 9 are free."""
+
+    OTHER = 1
+    ANY_COPY = 2
+    SPECIFIC_COPY = 3
+    ANY_COPY_AT_ONE_PLACE = 4
+
+
 class SummaryType(IntEnum):
     """Which list a terminal asks for: the position of the `Y` in 63's summary."""
 
@@ -195,6 +222,15 @@ def code(names: type[IntEnum], width: int) -> Kind[int]:
         return known.get(text) or plain.decode(text) or 0
 
     return Kind(decode, plain.encode)
+
+
+def _decode_hold_mode(text: str) -> HoldMode | None:
+    return HoldMode(text) if text in "+-*" and text else None
+
+
+HOLD_MODE: Kind[HoldMode | None] = Kind(
+    _decode_hold_mode, lambda mode: " " if mode is None else mode.value
+)
 
 
 def _decode_summary(text: str) -> SummaryType | None:

@@ -25,6 +25,7 @@ class Call:
     account: Account
     location: str | None  # where the terminal stands
     connection: str  # tells two connections of one account apart
+    answered: frozenset[str]  # the codes of the messages that this terminal may send
     request: Request
     now: datetime  # aware, whole seconds
     local_now: datetime  # the same as answers carry it: the library's time, without a zone

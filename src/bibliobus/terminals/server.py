@@ -164,7 +164,8 @@ class TerminalConnection(asyncio.Protocol):
         if isinstance(event, Request):
             response = await self._session.answer(event)
             self._sip2.dialect = self._session.dialect
-            self._write(self._sip2.send(response))
+            if response is not None:
+                self._write(self._sip2.send(response))
             return
         logger.info("%s %s", self._session, event.reason)
         if isinstance(event, Reply):

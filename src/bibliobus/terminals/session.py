@@ -50,6 +50,9 @@ HANDLERS: Mapping[type[Message], Handler] = {
 }
 
 
+ANSWERED = frozenset(message.code for message in HANDLERS) | {"93", "97"}
+
+
 class HangUp(Exception):
     """Say nothing and close: a login is missing, or nobody knows whether something was done."""
 
@@ -64,8 +67,9 @@ class Session:
         self._location: str | None = None
         self.dialect = Dialect()  # how the terminal is written to
 
-    async def answer(self, request: Request) -> Message:
-        """The answer to one request, given only when all that it tells is durable.
+    async def answer(self, request: Request) -> Message | None:
+        """The answer to one request, given only when all that it tells is durable; None to one
+        that this door does not answer.
 
         Raises:
             HangUp: There must be no answer.
@@ -76,12 +80,17 @@ class Session:
         if self._account is None:
             raise HangUp(f"a {message.code} before any login")
         institution = self._institutions[self._account.institution]
+        handler = HANDLERS.get(type(message))
+        if handler is None:
+            logger.info("%s %s is not answered here", self, type(message).__name__)
+            return None
         now, local = clock(int(time.time()), institution.time_zone)
         call = Call(
-            institution, self._account, self._location, self._connection, request, now, local
-        )
+            institution, self._account, self._location, self._connection, ANSWERED, request,
+            now, local,
+        )  # fmt: skip
         try:
-            return await HANDLERS[type(message)](call, message)
+            return await handler(call, message)
         except CirculationError as error:
             return self._no(call, message, error)
         except Exception:

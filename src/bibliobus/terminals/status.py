@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bibliobus.ils import CirculationError, Institution
-from bibliobus.sip2.messages import REQUESTS, ACSStatus, SCStatus
+from bibliobus.ils import CirculationError
+from bibliobus.sip2.messages import ACSStatus, SCStatus
 from bibliobus.sip2.values import SupportedMessages
 from bibliobus.terminals.call import Call
 
@@ -48,11 +48,12 @@ def off_line(call: Call, request: SCStatus, error: CirculationError) -> ACSStatu
     return _status(call, on_line=False)
 
 
-def supported_messages(institution: Institution) -> SupportedMessages:
-    """BX: what the protocol knows and, if it is not ours alone, the ILS can do."""
+def supported_messages(call: Call) -> SupportedMessages:
+    """BX: what the door answers and, if it is not the door's alone, the ILS can do."""
+    ils = call.institution.ils
     return SupportedMessages(
         **{
-            position: code in REQUESTS and (not name or institution.ils.supports(name))
+            position: code in call.answered and (not name or ils.supports(name))
             for position, (code, name) in SUPPORTED.items()
         }
     )
@@ -82,6 +83,6 @@ def _status(
         protocol_version="2.00",
         institution_id=institution.id,
         library_name=institution.name,
-        supported_messages=supported_messages(institution),
+        supported_messages=supported_messages(call),
         terminal_location=call.location,
     )
