@@ -1,8 +1,9 @@
 """PostgreSQL: a pool of connections, and as many threads that run transactions on them.
 
 Our tables live in a schema of their own, `bibliobus`, because PostgreSQL 15 and later give nobody
-a right in `public`. A transaction that meets a deadlock or a serialization failure is run again,
-up to five times. COMMIT runs to its end in its thread, whatever becomes of whoever waits.
+a right in `public`. A transaction that meets a deadlock or a serialization failure, or loses its
+connection before COMMIT, is run again, up to five times. COMMIT runs to its end in its thread,
+whatever becomes of whoever waits.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import cache
 from typing import Any, TypeVar
 
@@ -30,6 +32,8 @@ T = TypeVar("T")
 SCHEMA = "bibliobus"
 CONNECTIONS = 10
 TRIES = 5
+
+_UNDONE = (pg.DeadlockDetected, pg.SerializationFailure)  # rolled back, and may do next time
 
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)")
 
@@ -101,7 +105,6 @@ class Postgres:
             max_size=self._connections,
             timeout=3,
             configure=_configure,
-            check=psycopg_pool.ConnectionPool.check_connection,
             open=False,
         )
         self._threads = ThreadPoolExecutor(self._connections, thread_name_prefix="postgres")
@@ -119,10 +122,10 @@ class Postgres:
 
     async def read(self, work: Callable[[Transaction], T], institution: str = "") -> T:
         """Each statement of `work` has a snapshot of its own."""
-        return await self._elsewhere(lambda: self._read(work, institution))
+        return await self._elsewhere(lambda: self._run(work, institution, writes=False))
 
     async def write(self, work: Callable[[Transaction], T], institution: str = "") -> T:
-        return await self._elsewhere(lambda: self._write(work, institution))
+        return await self._elsewhere(lambda: self._run(work, institution, writes=True))
 
     async def _migrate(self) -> None:
         for _ in range(TRIES):
@@ -143,28 +146,24 @@ class Postgres:
         except psycopg_pool.PoolTimeout as error:
             raise Failed(f"{self.url} cannot be reached: {error}", may_stand=False) from error
 
-    def _read(self, work: Callable[[Transaction], T], institution: str) -> T:
-        with self._pool.connection() as connection:
-            try:
-                return work(PostgresTransaction(connection, institution))
-            except psycopg.Error as error:
-                raise Failed(str(error), may_stand=False) from error
-
-    def _write(self, work: Callable[[Transaction], T], institution: str) -> T:
+    def _run(self, work: Callable[[Transaction], T], institution: str, *, writes: bool) -> T:
         for left in reversed(range(TRIES)):
+            committing = False
             with self._pool.connection() as connection:
-                committing = False
                 try:
-                    with connection.transaction():
+                    with connection.transaction() if writes else nullcontext():
                         result = work(PostgresTransaction(connection, institution))
-                        committing = True
+                        committing = writes
                     return result
-                except (pg.DeadlockDetected, pg.SerializationFailure) as error:
-                    if not left:
-                        raise Failed(str(error), may_stand=False) from error
                 except psycopg.Error as error:
-                    raise Failed(str(error), may_stand=committing) from error
-            time.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - so that two do not meet again
+                    undone = isinstance(error, _UNDONE)
+                    lost = connection.broken and not committing
+                    if not left or not (undone or lost):
+                        raise Failed(str(error), may_stand=committing and not undone) from error
+            if lost:
+                self._pool.check()  # the others were lost with it
+            else:
+                time.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - so that two do not meet again
         raise AssertionError("the last try returns or raises")
 
 

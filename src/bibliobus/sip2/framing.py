@@ -44,6 +44,8 @@ class Lines:
         Raises:
             LineTooLong: Once for each line over the limit; call again for the lines after it.
         """
+        if not self._buffer:
+            return None
         while end := _END.search(self._buffer, self._searched):
             line = bytes(self._buffer[: end.start()])
             del self._buffer[: end.end()]
