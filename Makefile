@@ -3,7 +3,7 @@
 BIN = .venv/bin
 SOURCES = src tests benchmarks
 
-.PHONY: demo test check prove format bench lock clean
+.PHONY: demo test check prove format bench docs lock clean
 
 demo: .venv/run
 	$(BIN)/bibliobus demo
@@ -26,6 +26,9 @@ format: .venv/dev
 
 bench: .venv/dev
 	$(BIN)/python benchmarks/terminals.py
+
+docs: .venv/dev
+	$(BIN)/python -m bibliobus.sip2.reference > docs/reference/sip2.md
 
 # The hashed lists of what is installed; needs uv.
 lock:

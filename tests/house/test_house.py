@@ -11,6 +11,7 @@ import pytest
 
 from bibliobus.cli import main
 from bibliobus.sip2.messages import REQUESTS, RESPONSES
+from bibliobus.sip2.reference import reference
 from bibliobus.sip2.values import SupportedMessages
 from bibliobus.terminals.refusals import REFUSALS
 from bibliobus.terminals.session import ANSWERED, HANDLERS
@@ -35,6 +36,14 @@ def test_every_request_is_answered_and_refused() -> None:
     assert set(REFUSALS) == set(HANDLERS)
     assert tuple(SUPPORTED) == SupportedMessages._fields
     assert {code for code, _ in SUPPORTED.values()} == set(REQUESTS)
+
+
+def test_the_reference_of_messages_is_up_to_date() -> None:
+    page = (ROOT / "docs/reference/sip2.md").read_text()
+
+    assert page == reference(), "type: make docs"
+    for cls in (*REQUESTS.values(), *RESPONSES.values()):
+        assert f"### {cls.code} {cls.__name__}\n" in page
 
 
 def test_every_command_is_in_the_readme() -> None:

@@ -16,17 +16,23 @@ from bibliobus.sip2.codec import Message, decode, encode
 from bibliobus.sip2.connection import Connection, Event, Ignored, Reply, Request
 from bibliobus.sip2.dialect import Dialect
 from bibliobus.sip2.errors import MessageTooShort, SIP2Error, UnknownMessage
+from bibliobus.sip2.sc_connection import Failed, Response, SCConnection, SCEvent, SendAgain
 
 __all__ = [
     "Connection",
     "Dialect",
     "Event",
+    "Failed",
     "Ignored",
     "Message",
     "MessageTooShort",
     "Reply",
     "Request",
+    "Response",
+    "SCConnection",
+    "SCEvent",
     "SIP2Error",
+    "SendAgain",
     "UnknownMessage",
     "decode",
     "encode",

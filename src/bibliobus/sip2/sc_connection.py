@@ -1,0 +1,152 @@
+"""The terminal's side of a connection (the SC), without I/O.
+
+Let it write what you ask (`send`), give it what arrives (`receive_data`), ask what happened
+(`next_event`), and tell it when nothing came in time (`timed_out`). It asks again where the
+standard lets a terminal do so (spec/sip2 1.7, 1.8):
+
+1. Each new message has the next number, 9 being followed by 0; one that is sent again keeps its
+   number, byte for byte, so the other side knows it.
+2. An answer whose checksum does not fit is asked for again with 97.
+3. A 96 has the message sent again; a 96 to a 97 means that nothing gets through.
+4. An answer with another number is not ours: it is dropped, and the waiting goes on.
+5. All that happens so often and no more; then the connection has failed.
+
+One request at a time: the next one may be sent when the answer to this one is there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bibliobus.sip2 import checking
+from bibliobus.sip2.codec import Message, decode, encode
+from bibliobus.sip2.connection import Ignored
+from bibliobus.sip2.dialect import Dialect
+from bibliobus.sip2.errors import SIP2Error
+from bibliobus.sip2.framing import Lines, LineTooLong
+from bibliobus.sip2.messages import RESPONSES, RequestACSResend, RequestSCResend
+
+MAX_LENGTH = 65_536  # bytes of one answer: a 64 with hundreds of items is long (spec/sip2 1.3)
+RETRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The answer to the last request."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class SendAgain:
+    """Bytes to send now; the waiting begins anew."""
+
+    data: bytes
+    reason: str  # for the log
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Nothing gets through: close, and begin again. What was asked may have been done."""
+
+    reason: str
+
+
+SCEvent = Response | SendAgain | Ignored | Failed
+
+
+class SCConnection:
+    """One terminal's requests, and the library's answers to them."""
+
+    def __init__(
+        self,
+        dialect: Dialect | None = None,
+        *,
+        error_detection: bool = True,
+        retries: int = RETRIES,
+        max_length: int = MAX_LENGTH,
+    ) -> None:
+        self.dialect = dialect or Dialect()
+        self._error_detection = error_detection
+        self._retries = retries
+        self._lines = Lines(max_length)
+        self._next_number = 0
+        self._number: bytes | None = None  # of the request that waits for its answer
+        self._request: bytes | None = None  # as it was sent; None: nothing is asked
+        self._asked_for_resend = False  # the last thing sent was a 97
+        self._tries_left = 0
+
+    def send(self, request: Message) -> bytes:
+        """The bytes of a new request.
+
+        Raises:
+            RuntimeError: The one before it has no answer yet, so this would not be told from it.
+        """
+        if self._request is not None:
+            raise RuntimeError("the request before this one has no answer yet")
+        body = self.dialect.to_bytes(encode(request, self.dialect.delimiter))
+        if self._error_detection:
+            self._number = b"%d" % self._next_number
+            self._next_number = (self._next_number + 1) % 10
+            body = checking.seal(body, self._number)
+        self._request = body + self.dialect.terminator
+        self._asked_for_resend = False
+        self._tries_left = self._retries
+        return self._request
+
+    def receive_data(self, data: bytes) -> None:
+        """Take bytes as they arrive. What they mean comes from `next_event`."""
+        self._lines.feed(data)
+
+    def next_event(self) -> SCEvent | None:
+        """What the library said next; None until more arrives. Never raises."""
+        try:
+            line = self._lines.next()
+        except LineTooLong:
+            return self._ask_for_resend(f"an answer over {self._lines.limit} bytes")
+        return None if line is None else self._event(line)
+
+    def timed_out(self) -> SendAgain | Failed:
+        """No answer came in the time that 98 announced: what to do about it."""
+        return self._send_again("no answer in time")
+
+    def _event(self, line: bytes) -> SCEvent:
+        if self._request is None:
+            return Ignored("an answer to nothing")
+        checked = checking.take_apart(line)
+        if not checked.intact:
+            return self._ask_for_resend("a wrong checksum")
+        try:
+            message = decode(self.dialect.to_text(checked.body), RESPONSES, self.dialect.delimiter)
+        except SIP2Error as error:
+            return self._ask_for_resend(str(error))
+        if isinstance(message, RequestSCResend):
+            if self._asked_for_resend:
+                return self._fail("a 96 was the answer to our 97")
+            return self._send_again("asked to resend")
+        if checked.sequence is not None and checked.sequence != self._number:
+            return Ignored("an answer with another number")
+        self._request = None
+        return Response(message)
+
+    def _send_again(self, reason: str) -> SendAgain | Failed:
+        if self._request is None:
+            return self._fail("nothing was asked")
+        return self._try(self._request, reason, asking=False)
+
+    def _ask_for_resend(self, reason: str) -> SendAgain | Failed:
+        body = RequestACSResend.code.encode()
+        if self._error_detection:
+            body = checking.seal(body, None)
+        return self._try(body + self.dialect.terminator, reason, asking=True)
+
+    def _try(self, data: bytes, reason: str, *, asking: bool) -> SendAgain | Failed:
+        if not self._tries_left:
+            return self._fail(reason)
+        self._tries_left -= 1
+        self._asked_for_resend = asking
+        return SendAgain(data, reason)
+
+    def _fail(self, reason: str) -> Failed:
+        self._request = None
+        return Failed(reason)

@@ -1,0 +1,142 @@
+"""The terminal's side of a connection, alone and against the library's side."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bibliobus.sip2 import Connection, Dialect, Ignored, Message, Reply, Request, messages
+from bibliobus.sip2.checking import seal
+from bibliobus.sip2.sc_connection import Failed, Response, SCConnection, SendAgain
+
+STATUS = messages.SCStatus(status_code="0", max_print_width=80, protocol_version="2.00")
+LOGIN_OK = messages.LoginResponse(ok=True)
+
+
+def test_numbers_each_message_anew_and_wraps() -> None:
+    terminal = SCConnection()
+    for n in [*range(10), 0]:
+        assert terminal.send(STATUS) == seal(b"9900802.00", b"%d" % n) + b"\r"
+        terminal.receive_data(seal(b"941", b"%d" % n) + b"\r")
+        assert terminal.next_event() == Response(LOGIN_OK)
+
+
+def test_speaks_plainly_if_it_is_told_to() -> None:
+    terminal = SCConnection(Dialect(terminator=b"\r\n"), error_detection=False)
+
+    assert terminal.send(STATUS) == b"9900802.00\r\n"
+    terminal.receive_data(b"nonsense\r\n")
+    assert terminal.next_event() == SendAgain(b"97\r\n", "there is no message 'no' in SIP2 2.00")
+    terminal.receive_data(b"941\r\n")
+    assert terminal.next_event() == Response(LOGIN_OK)
+    assert terminal.next_event() is None
+
+
+def test_asks_again_for_a_damaged_answer() -> None:
+    terminal = SCConnection()
+    terminal.send(STATUS)
+    terminal.receive_data(b"941AY0AZ0000\r" + seal(b"941", b"0") + b"\r")
+
+    assert terminal.next_event() == SendAgain(b"97AZFEF5\r", "a wrong checksum")
+    assert terminal.next_event() == Response(LOGIN_OK)
+
+
+def test_sends_the_same_bytes_again_when_asked_or_when_nothing_comes() -> None:
+    terminal = SCConnection()
+    sent = terminal.send(STATUS)
+    terminal.receive_data(b"96AZFEF6\r")
+
+    assert terminal.next_event() == SendAgain(sent, "asked to resend")
+    assert terminal.timed_out() == SendAgain(sent, "no answer in time")
+
+
+def test_gives_up_after_its_tries() -> None:
+    terminal = SCConnection(retries=2)
+    terminal.send(STATUS)
+
+    assert isinstance(terminal.timed_out(), SendAgain)
+    assert isinstance(terminal.timed_out(), SendAgain)
+    assert terminal.timed_out() == Failed("no answer in time")
+    assert terminal.timed_out() == Failed("nothing was asked")
+
+
+def test_a_96_to_a_97_is_the_end() -> None:
+    terminal = SCConnection()
+    terminal.send(STATUS)
+    terminal.receive_data(b"941AY0AZ0000\r96AZFEF6\r")
+    terminal.next_event()
+
+    assert terminal.next_event() == Failed("a 96 was the answer to our 97")
+
+
+def test_drops_what_is_not_the_answer() -> None:
+    terminal = SCConnection()
+    terminal.receive_data(seal(b"941", b"0") + b"\r")
+    assert terminal.next_event() == Ignored("an answer to nothing")
+
+    terminal.send(STATUS)
+    terminal.receive_data(seal(b"940", b"7") + b"\r" + seal(b"941", b"0") + b"\r")
+
+    assert terminal.next_event() == Ignored("an answer with another number")
+    assert terminal.next_event() == Response(LOGIN_OK)
+
+
+def test_asks_again_for_what_was_too_long() -> None:
+    terminal = SCConnection(max_length=10)
+    terminal.send(STATUS)
+    terminal.receive_data(b"9" * 11 + b"\r")
+
+    assert terminal.next_event() == SendAgain(b"97AZFEF5\r", "an answer over 10 bytes")
+
+
+def test_sends_one_request_at_a_time() -> None:
+    terminal = SCConnection()
+    terminal.send(STATUS)
+
+    with pytest.raises(RuntimeError, match="has no answer yet"):
+        terminal.send(STATUS)
+
+
+@given(st.lists(st.sampled_from(["lost", "damaged", "fine"]), max_size=12), st.booleans())
+def test_over_any_line_each_request_is_handed_on_once_or_the_terminal_knows(
+    line: list[str], query: bool
+) -> None:
+    """What happens to each transmission, either way, is drawn; then the line is fine."""
+    terminal, library = SCConnection(retries=20), Connection()
+    request: Message = messages.Checkin(
+        no_block=False, transaction_date=None, return_date=None, institution_id="", item_id="1"
+    )
+    if query:
+        request = STATUS
+    fate = iter(line)
+    handed_on = 0
+    sending = terminal.send(request)
+    for _ in range(100):
+        if arrived := damaged(sending, next(fate, "fine")):
+            library.receive_data(arrived)
+        answer = b""
+        while (event := library.next_event()) is not None:
+            if isinstance(event, Request):
+                handed_on += 1
+                answer = library.send(LOGIN_OK)
+            elif isinstance(event, Reply):
+                answer = event.data
+        if arrived := damaged(answer, next(fate, "fine")):
+            terminal.receive_data(arrived)
+        heard = terminal.next_event() or terminal.timed_out()
+        if isinstance(heard, Ignored):
+            heard = terminal.timed_out()
+        if not isinstance(heard, SendAgain):
+            break
+        sending = heard.data
+
+    assert isinstance(heard, Response | Failed)
+    if not query and isinstance(heard, Response):
+        assert handed_on == 1
+
+
+def damaged(data: bytes, fate: str) -> bytes:
+    if fate == "lost" or not data:
+        return b""
+    return data if fate == "fine" else data[:1] + b"?" + data[2:]
