@@ -28,7 +28,8 @@ bench: .venv/dev
 	$(BIN)/python benchmarks/terminals.py
 
 docs: .venv/dev
-	$(BIN)/python -m bibliobus.sip2.reference > docs/reference/sip2.md
+	$(BIN)/python -c 'from bibliobus.sip2.reference import reference as r; print(r(), end="")' \
+		> docs/reference/sip2.md
 
 # The hashed lists of what is installed; needs uv.
 lock:

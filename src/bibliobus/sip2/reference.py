@@ -29,9 +29,10 @@ KINDS = {
 
 HEADER = """# SIP2 messages
 
-All messages of SIP2 2.00 as `bibliobus.sip2.messages` declares them, in wire order. Fixed-length fields are told by their
-place, counted from 0 with the two-digit code; named ones by two characters, in any order when read, ended by `|`. A
-terminal (SC) sends requests, the library's system (ACS) answers.
+All messages of SIP2 2.00 as `bibliobus.sip2.messages` declares them, in wire order. Fixed-length
+fields are told by their place, counted from 0 with the two-digit code; named ones by two
+characters, in any order when read, ended by `|`. A terminal (SC) sends requests, the library's
+system (ACS) answers.
 
 This page is generated: `make docs`.
 """
@@ -72,7 +73,3 @@ def _kind(place: Fixed | Named) -> str:
     if place.kind.free:
         return f"{len(place.kind.encode(''))} characters"
     return f"{len(place.kind.encode(1))} digits"
-
-
-if __name__ == "__main__":
-    print(reference(), end="")
