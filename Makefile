@@ -25,6 +25,7 @@ format: .venv/dev
 	$(BIN)/ruff check --fix $(SOURCES)
 
 bench: .venv/dev
+	$(BIN)/python benchmarks/codec.py
 	$(BIN)/python benchmarks/terminals.py
 
 docs: .venv/dev

@@ -35,9 +35,9 @@ def take_apart(line: bytes) -> Checked:
     trailer = _TRAILER.search(line, max(0, len(line) - 9))
     if trailer is None:
         return Checked(line, False, None, True)
-    stated = int(trailer["checksum"], 16)
-    intact = (sum(line[:-4]) + stated) & 0xFFFF == 0
-    return Checked(line[: trailer.start()], True, trailer["sequence"], intact)
+    sequence, stated = trailer.groups()
+    intact = (sum(line[:-4]) + int(stated, 16)) & 0xFFFF == 0
+    return Checked(line[: trailer.start()], True, sequence, intact)
 
 
 def seal(body: bytes, sequence: bytes | None) -> bytes:

@@ -184,15 +184,18 @@ def _sorted_out(
     found: dict[str, Any] = {}
     extra: list[tuple[str, str]] = []
     for piece in pieces:
-        field = piece.lstrip(" ")
-        name, text = field[:2], field[2:]
+        name = piece[:2]
         repeated = repeats.get(name)
+        if repeated is None and name[:1] == " ":  # blanks after a delimiter
+            piece = piece.lstrip(" ")
+            name = piece[:2]
+            repeated = repeats.get(name)
         if repeated is False and name not in found:
-            found[name] = text
+            found[name] = piece[2:]
         elif repeated:
-            found.setdefault(name, []).append(text)
+            found.setdefault(name, []).append(piece[2:])
         elif len(name) == 2:
-            extra.append((name, text))
+            extra.append((name, piece[2:]))
     return found, tuple(extra)
 
 
