@@ -81,6 +81,15 @@ async def test_one_that_raises_leaves_the_others_alone(database: Database) -> No
     assert await ids(database) == ["a", "b", "c"]
 
 
+async def test_a_conflict_is_told_without_the_rows_values(database: Database) -> None:
+    await add(database, "secret-barcode")
+
+    with pytest.raises(Conflict) as conflict:
+        await add(database, "secret-barcode")
+
+    assert "secret-barcode" not in str(conflict.value)
+
+
 async def test_a_foreign_key_is_kept(database: Database) -> None:
     with pytest.raises(Conflict):
         await database.write(

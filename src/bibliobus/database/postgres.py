@@ -67,7 +67,7 @@ class PostgresTransaction:
         try:
             self._cursor.execute(sql.encode())
         except (pg.IntegrityError, pg.DuplicateTable, pg.DuplicateSchema) as error:
-            raise Conflict(str(error)) from error
+            raise Conflict(_said(error)) from error
 
     def _execute(self, sql: str, parameters: dict[str, Any]) -> psycopg.Cursor[Row]:
         parameters["institution"] = self.institution
@@ -80,7 +80,7 @@ class PostgresTransaction:
                 raise
             return self._cursor.execute(_translated(sql), storable(parameters))
         except pg.IntegrityError as error:
-            raise Conflict(str(error)) from error
+            raise Conflict(_said(error)) from error
 
 
 class Postgres:
@@ -159,12 +159,17 @@ class Postgres:
                     undone = isinstance(error, _UNDONE)
                     lost = connection.broken and not committing
                     if not left or not (undone or lost):
-                        raise Failed(str(error), may_stand=committing and not undone) from error
+                        raise Failed(_said(error), may_stand=committing and not undone) from error
             if lost:
                 self._pool.check()  # the others were lost with it
             else:
                 time.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - so that two do not meet again
         raise AssertionError("the last try returns or raises")
+
+
+def _said(error: psycopg.Error) -> str:
+    """What went wrong, without the row's own values, which the server tells as details."""
+    return error.diag.message_primary or str(error)
 
 
 def _configure(connection: psycopg.Connection[Row]) -> None:

@@ -261,9 +261,10 @@ class SQLite:
     def _connect(self, mode: str) -> apsw.Connection:
         flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if mode == "rwc" else 0)
         connection = apsw.Connection(str(self.path), flags=flags)
-        connection.execute(_SETTINGS).fetchall()  # runs no further than to the first row, else
-        # Else a statement that a partial index serves is compiled anew each time its parameters
-        # change: reading an item took 50 µs, and takes 8.
+        # Without fetchall() apsw stops at the first setting that answers with a row.
+        connection.execute(_SETTINGS).fetchall()
+        # Without this a statement that a partial index serves is compiled anew each time its
+        # parameters change: reading an item took 50 µs, and takes 8.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         return connection
 
