@@ -15,12 +15,14 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 
-from bibliobus.sip2 import Message, decode, encode
+from bibliobus.sip2 import Dialect, Message, decode
 from bibliobus.sip2.checking import seal, take_apart
 from bibliobus.sip2.messages import REQUESTS, RESPONSES
+from bibliobus.sip2.writing import writer
 
 NOW = b"20260301    093000"
 ROUNDS, TIMES = 15, 300
+WRITER = writer(Dialect())
 MIX: Mapping[bytes, tuple[bytes, int]] = {  # a request, its answer, and how often of 17
     b"9900802.00": (
         b"98YYYYNN100003" + NOW + b"2.00AOMAIN|AMThe Main Library|BXYYYNYYYYYNYNNNNN|ANdesk|",
@@ -62,7 +64,7 @@ def read(line: bytes) -> Message:
 
 def write(message: Message) -> bytes:
     """From a message to a line with its checksum."""
-    return seal(encode(message).encode(), b"1") + b"\r"
+    return seal(WRITER.dialect.to_bytes(WRITER.text(message)), b"1") + b"\r"
 
 
 def timed(work: Callable[[], object]) -> float:

@@ -6,19 +6,19 @@ import asyncio
 import gc
 import logging
 import signal
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from bibliobus.config import Config
+from bibliobus.config import Config, ConfigError
 from bibliobus.database import Database, DatabaseError, Transaction, Verifier, open_database
 from bibliobus.embedded import EmbeddedILS, load_institution, load_library, stored_institutions
 from bibliobus.embedded.replay import prune
 from bibliobus.ils import Institution, Secret
-from bibliobus.ils.library import InstitutionSettings, Library
-from bibliobus.terminals import StoredAccounts, TerminalsDoor, load_account
+from bibliobus.ils.library import AccountSettings, InstitutionSettings, Library
+from bibliobus.terminals import StoredAccounts, TerminalsDoor, dialect_of, load_account
 
 logger = logging.getLogger(__name__)
 
@@ -38,8 +38,10 @@ async def opened(config: Config) -> AsyncIterator[App]:
     """Everything that the configuration names, opened; closed again at the end.
 
     Raises:
+        ConfigError: An institution has settings that nobody can follow.
         DatabaseError: The database cannot be opened, and why.
     """
+    _check(config.institutions.values())
     database, verifier = open_database(config.database.url), Verifier()
     await database.open()
     try:
@@ -84,7 +86,12 @@ async def load(app: App, library: Library, *, shared_hashes: bool = False) -> No
         library: The document.
         shared_hashes: Hash equal PINs once, which is quick, and shows in the database who has the
             same. Only for a library whose PIN everybody knows.
+
+    Raises:
+        ConfigError: An institution or account has settings that nobody can follow. Nothing was
+            written.
     """
+    _check([*library.institutions.values(), *library.accounts])
     hashed = _Hashed(app.verifier, shared=shared_hashes)
     passwords = await asyncio.gather(*(hashed(each.password) for each in library.accounts))
     with_pin = [each for each in library.patrons if each.pin]
@@ -100,6 +107,14 @@ async def load(app: App, library: Library, *, shared_hashes: bool = False) -> No
             load_account(tx, account, password)
 
     await app.database.write(everything)
+
+
+def _check(settings: Iterable[InstitutionSettings | AccountSettings]) -> None:
+    for each in settings:
+        try:
+            dialect_of(each)
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
 
 
 class _Hashed:

@@ -20,7 +20,9 @@ def test_the_example_has_every_setting() -> None:
     for record in (DatabaseConfig, SIPConfig, InstitutionSettings, LoanPolicy):
         for name in record.__struct_fields__:
             assert f"{name} = " in text or f"{name}]" in text
-    main = msgspec.structs.replace(config.institutions["MAIN"], name="", time_zone="UTC")
+    main = msgspec.structs.replace(
+        config.institutions["MAIN"], name="", time_zone="UTC", dialect=None, encoding=None
+    )
     assert config.database == DatabaseConfig()
     assert config.sip == SIPConfig()
     assert main == InstitutionSettings()

@@ -43,7 +43,7 @@ def test_the_reference_of_messages_is_up_to_date() -> None:
 
     assert page == reference(), "type: make docs"
     for cls in (*REQUESTS.values(), *RESPONSES.values()):
-        assert f"### {cls.code} {cls.__name__}\n" in page
+        assert f"### {cls.code} {cls.layout.title}\n\n`{cls.__name__}`" in page
 
 
 def test_every_command_is_in_the_readme() -> None:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bibliobus.sip2 import Message, MessageTooShort, UnknownMessage, decode, encode, messages
+from bibliobus.sip2 import Message, MessageTooShort, UnknownMessage, codes, decode, encode, messages
 from bibliobus.sip2 import values as v
-from bibliobus.sip2.fields import Fixed, Named
+from bibliobus.sip2.fields import Fixed, Group, Named
 from bibliobus.sip2.messages import REQUESTS, RESPONSES
 
 GOLDEN = """
@@ -121,7 +121,7 @@ def test_says_what_is_wrong() -> None:
     with pytest.raises(UnknownMessage):
         decode("12", REQUESTS)  # a response is no request
     with pytest.raises(MessageTooShort, match="a message 17 has at least 20 characters"):
-        decode("17AOBR1|", REQUESTS)
+        decode("1720260301", REQUESTS)
 
 
 def test_shows_no_secret() -> None:
@@ -187,7 +187,8 @@ def test_codes_that_have_no_name_are_kept() -> None:
 # ------------------------------------------------ every message there is
 
 TEXTS = st.text(
-    st.characters(exclude_characters="|", exclude_categories=("Cc", "Cs", "Zl", "Zp"))
+    st.characters(exclude_characters="|", exclude_categories=("Cc", "Cs", "Zl", "Zp")),
+    max_size=80,
 ).map(lambda text: unicodedata.normalize("NFC", text))  # as it is sent
 MOMENTS = st.none() | st.datetimes(
     datetime(1, 1, 2),  # noqa: DTZ001
@@ -195,14 +196,17 @@ MOMENTS = st.none() | st.datetimes(
     timezones=st.sampled_from([None, UTC]),
 ).map(lambda moment: moment.replace(microsecond=0))
 
+PRINTABLE = st.characters(min_codepoint=32, max_codepoint=126)
 BY_KIND: dict[int, st.SearchStrategy[object]] = {
     id(v.TEXT): TEXTS,
     id(v.YES_NO): st.booleans(),
     id(v.ONE_ZERO): st.booleans(),
     id(v.YES_NO_UNKNOWN): st.none() | st.booleans(),
     id(v.TIMESTAMP): MOMENTS,
-    id(v.HOLD_MODE): st.none() | st.sampled_from(v.HoldMode),
-    id(v.SUMMARY): st.none() | st.sampled_from(v.SummaryType),
+    id(v.BLANK_OR_TIMESTAMP): MOMENTS,
+    id(v.DAY): st.dates(),
+    id(v.HOLD_MODE): st.none() | st.sampled_from(codes.HoldMode),
+    id(v.SUMMARY): st.none() | st.sampled_from(codes.SummaryType),
     id(v.AMOUNT): st.decimals(-(10**6), 10**6, places=2),
     id(v.WHOLE_NUMBER): st.integers(0, 10**9 - 1),
     id(v.PATRON_STATUS): st.tuples(*[st.booleans()] * 14).map(lambda f: v.PatronStatus(*f)),
@@ -215,11 +219,17 @@ BY_KIND: dict[int, st.SearchStrategy[object]] = {
 def values_of(place: Fixed | Named) -> st.SearchStrategy[object]:
     if (known := BY_KIND.get(id(place.kind))) is not None:
         return known
-    if isinstance(place, Fixed) and place.kind.free:
-        return st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=place.width,
-                       max_size=place.width).filter(lambda t: "|" not in t)  # fmt: skip
-    width = place.width if isinstance(place, Fixed) else len(place.kind.encode(1))
+    width = place.kind.width
+    if place.kind.free:
+        return st.text(PRINTABLE, min_size=width, max_size=width).filter(lambda t: "|" not in t)
     return st.integers(0, 10**width - 1)
+
+
+def records_of(group: Group) -> st.SearchStrategy[object]:
+    first, *others = map(values_of, group.members)
+    return st.tuples(first, *(st.none() | each for each in others)).map(
+        lambda values: group.record(*values)
+    )
 
 
 @st.composite
@@ -228,13 +238,16 @@ def any_message(draw: st.DrawFn) -> Message:
     layout = cls.layout
     fields: dict[str, object] = {name: draw(values_of(place)) for name, place in layout.fixed}
     for name, place in layout.named:
+        if isinstance(place, Group):
+            fields[name] = tuple(draw(st.lists(records_of(place), max_size=2)))
+            continue
         one = values_of(place)
         if place.repeats:
             fields[name] = tuple(draw(st.lists(one, max_size=3)))
         elif name not in layout.optional or draw(st.booleans()):
             fields[name] = draw(one)
     unknown = st.from_regex("[A-Z][0-9]", fullmatch=True).filter(
-        lambda tag: tag not in {place.name for _, place in layout.named}
+        lambda tag: tag not in layout.longest
     )
     fields["extra"] = tuple(draw(st.lists(st.tuples(unknown, TEXTS), max_size=2)))
     return cls(**fields)

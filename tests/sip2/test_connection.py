@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bibliobus.sip2 import Connection, Dialect, Ignored, Reply, Request, messages
+from bibliobus.sip2 import (
+    PRESETS,
+    Close,
+    Connection,
+    Dialect,
+    ErrorDetection,
+    Ignored,
+    Reply,
+    Request,
+    UnknownMessages,
+    messages,
+)
 from bibliobus.sip2.checking import checksum, seal, take_apart
 from bibliobus.sip2.framing import Lines, LineTooLong
 
@@ -61,7 +74,7 @@ def test_checksums_are_exact(line: bytes) -> None:
     assert checked.detected
     assert seal(checked.body, checked.sequence) == line
     assert take_apart(line[:-4] + line[-4:].lower()).intact
-    assert not take_apart(b"8" + line[1:]).intact
+    assert not take_apart(b"8" + line[1:], in_use=True).intact
 
 
 def test_answers_as_it_was_asked() -> None:
@@ -165,7 +178,7 @@ def test_writes_in_the_terminals_dialect() -> None:
     name = messages.EndSessionResponse(
         end_session=True, transaction_date=None, institution_id="cáliz", patron_id="Łódź 源氏 a^b"
     )
-    ascii_only = Connection(Dialect(encoding="ascii", terminator=b"\r\n", delimiter="^"))
+    ascii_only = Connection(Dialect(encoding="ascii", terminator="\r\n", delimiter="^"))
     ascii_only.receive_data(STATUS + b"\r")
     ascii_only.next_event()
 
@@ -246,10 +259,105 @@ def test_what_lacks_its_end_is_there_when_the_stream_ends() -> None:
     assert library.waiting == 2
 
 
-def test_asks_again_for_what_was_too_long() -> None:
-    assert events(Connection(max_length=10), b"9" * 11 + b"\r") == [
-        Reply(b"96\r", "a message over 10 bytes")
-    ]
+def test_asks_again_for_what_was_too_long_or_hangs_up_on_who_cannot_ask() -> None:
+    reason = "a message over 30 bytes"
+    plain = Connection(max_length=30)
+    checked = Connection(max_length=30)
+    checked.receive_data(seal(STATUS, b"1") + b"\r")
+    checked.next_event()
+    checked.send(ANSWER)
+
+    assert events(plain, b"9" * 31 + b"\r") == [Close(reason)]
+    assert events(checked, b"9" * 31 + b"\r") == [Reply(b"96AZFEF6\r", reason)]
+
+
+@pytest.mark.parametrize(
+    ("unknown_messages", "happens"),
+    [
+        (UnknownMessages.IGNORE, Ignored("there is no message 'XS' in SIP2 2.00")),
+        (
+            UnknownMessages.ASK_AGAIN,
+            Reply(b"96\r", "there is no message 'XS' in SIP2 2.00"),
+        ),
+        (UnknownMessages.CLOSE, Close("there is no message 'XS' in SIP2 2.00")),
+    ],
+)
+def test_does_with_unknown_messages_what_the_dialect_says(
+    unknown_messages: UnknownMessages, happens: object
+) -> None:
+    library = Connection(Dialect(unknown_messages=unknown_messages))
+
+    assert events(library, b"XS\r") == [happens]
+
+
+def test_the_dialect_may_change_between_two_messages() -> None:
+    library = Connection()
+    library.receive_data(STATUS + b"\r" + STATUS + b"\r")
+
+    assert isinstance(library.next_event(), Request)
+    assert library.send(ANSWER) == b"941\r"
+    library.dialect = library.dialect
+    library.dialect = PRESETS["koha"]
+    assert isinstance(library.next_event(), Request)
+    assert library.send(ANSWER) == b"941\r\n"
+
+
+def test_requires_checksums_of_all_but_logins_if_it_is_told_to() -> None:
+    library = Connection(Dialect(error_detection=ErrorDetection.REQUIRED))
+    login = b"9300CNkiosk|COsecret|"
+
+    logged_in, refused, accepted = events(
+        library, login + b"\r" + CHECKOUT + b"\r" + seal(CHECKOUT, b"1") + b"\r"
+    )
+
+    assert isinstance(logged_in, Request)
+    assert refused == Reply(b"96AZFEF6\r", "no checksum, where one is required")
+    assert isinstance(accepted, Request)
+
+
+def test_passes_over_checksums_if_they_are_off() -> None:
+    library = Connection(Dialect(error_detection=ErrorDetection.OFF))
+    library.receive_data(CHECKOUT + b"AY1AZ0000\r97AZ0000\r")
+
+    assert isinstance(library.next_event(), Request)
+    assert library.send(ANSWER) == b"941\r"
+    assert library.next_event() == Reply(b"941\r", "asked to resend")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"9300CNinfo@test.org|COtester|CPselfcheck_location|AY0AZEB8C|",  # a delimiter behind AZ
+        seal(b"9900802.00AY1|", None),  # and one behind AY
+        b"101YNN20260301    093000AOBR1|AB1|AQBR1|AF"  # PyPI's Sip2 1.1 leaves out zeros
+        + 255 * b"z"
+        + b"|AF"
+        + 222 * b"z"
+        + b"|AY0AZFAE",
+    ],
+)
+def test_reads_checksums_that_are_written_otherwise(line: bytes) -> None:
+    checked = take_apart(line)
+
+    assert checked.detected
+    assert checked.intact
+    assert checked.sequence in (b"0", b"1")
+    assert b"AY" not in checked.body
+
+
+def test_a_barcode_at_the_end_is_no_checksum() -> None:
+    line = b"1720260301    093000AOBR1|ABAZ1234"
+
+    (plain,) = events(Connection(), line + b"\r")
+    _, damaged = events(Connection(), seal(STATUS, b"1") + b"\r" + line + b"\r")
+
+    assert isinstance(plain, Request)
+    assert plain.message == messages.ItemInformation(
+        transaction_date=datetime(2026, 3, 1, 9, 30),  # noqa: DTZ001 - the library's own time
+        institution_id="BR1",
+        item_id="AZ1234",
+    )
+    assert damaged == Reply(b"96AZFEF6\r", "a wrong checksum")
 
 
 def test_a_line_too_long_is_told_once_and_dropped_to_its_end() -> None:

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bibliobus.sip2 import Connection, Dialect, Ignored, Message, Reply, Request, messages
+from bibliobus.sip2 import (
+    Connection,
+    Dialect,
+    ErrorDetection,
+    Ignored,
+    Message,
+    Reply,
+    Request,
+    messages,
+)
 from bibliobus.sip2.checking import seal
 from bibliobus.sip2.sc_connection import Failed, Response, SCConnection, SendAgain
 
@@ -23,7 +32,7 @@ def test_numbers_each_message_anew_and_wraps() -> None:
 
 
 def test_speaks_plainly_if_it_is_told_to() -> None:
-    terminal = SCConnection(Dialect(terminator=b"\r\n"), error_detection=False)
+    terminal = SCConnection(Dialect(terminator="\r\n", error_detection=ErrorDetection.OFF))
 
     assert terminal.send(STATUS) == b"9900802.00\r\n"
     terminal.receive_data(b"nonsense\r\n")

@@ -50,10 +50,20 @@ async def test_asks_for_a_broken_message_again(terminal: Terminal) -> None:
 
 
 async def test_a_message_too_long_harms_nobody(terminal: Terminal) -> None:
+    await terminal.send("9900802.00", sequence=1)
+
     await terminal.send_bytes(b"63" + b"x" * 100_000 + b"\r9900802.00\r")
 
-    assert await terminal.receive() == "96"
+    assert await terminal.receive() == "96AZFEF6"
     assert (await terminal.receive()).startswith("98")
+
+
+async def test_hangs_up_on_a_message_too_long_of_who_cannot_be_asked_again(
+    terminal: Terminal,
+) -> None:
+    await terminal.send_bytes(b"63" + b"x" * 100_000 + b"\r9900802.00\r")
+
+    assert await terminal.receive() == ""
 
 
 @pytest.mark.parametrize(
@@ -106,10 +116,12 @@ async def test_a_terminal_that_does_not_read_stops_being_read(
 
 @pytest.mark.parametrize("nothing", [b"x" * 3_000_000, b"\r\n" * 200_000])
 async def test_reads_on_after_much_that_says_nothing(terminal: Terminal, nothing: bytes) -> None:
+    await terminal.send("9900802.00", sequence=1)
+
     await terminal.send_bytes(nothing + b"\r9900802.00\r")
 
     answer = await terminal.receive()
-    if answer == "96":
+    if answer == "96AZFEF6":
         answer = await terminal.receive()
     assert answer.startswith("98")
 

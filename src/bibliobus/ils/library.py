@@ -31,7 +31,8 @@ class InstitutionSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str = ""
     time_zone: str = "UTC"  # IANA name
-    encoding: str = "utf-8"  # of its terminals, unless an account says otherwise
+    dialect: str | None = None  # a preset's name, for its terminals; see docs/reference/sip2.md
+    encoding: str | None = None  # of its terminals, unless an account or the dialect has another
     timeout: int = 100  # tenths of a second that a terminal waits for an answer
     retries: int = 3  # how often it asks again
     checkout_ok: bool = True
@@ -47,13 +48,15 @@ class InstitutionSettings(msgspec.Struct, frozen=True, kw_only=True):
             ZoneInfo(self.time_zone)
         except (ValueError, ZoneInfoNotFoundError, OSError):
             raise ValueError(f"there is no time zone {self.time_zone!r}") from None
-        _check_encoding(self.encoding)
+        if self.encoding is not None:
+            _check_encoding(self.encoding)
 
 
 class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How one terminal likes to be spoken to."""
 
-    encoding: str | None = None  # None: its institution's
+    dialect: str | None = None  # a preset's name; None: its institution's
+    encoding: str | None = None  # None: that of the dialect
 
     def __post_init__(self) -> None:
         """Refuse an encoding that does not exist (ValueError; msgspec says where)."""

@@ -8,20 +8,20 @@ Source: SIP2 2.00, "Message and Field Formats"; spec/sip2 2.1 to 2.20.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from bibliobus.sip2 import values
+from bibliobus.sip2 import codes, values
 from bibliobus.sip2.values import Kind
 
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """A field told by its place: so many characters."""
+    """A field told by its place; its kind has a width."""
 
-    width: int
     kind: Kind[Any]
 
 
@@ -33,6 +33,15 @@ class Named:
     kind: Kind[Any]
     repeats: bool = False
     secret: bool = False  # never shown by repr()
+    lines: bool = False  # for a screen or a printer: goes on in a further field if it is long
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Named fields that come again and again together, each time in this order."""
+
+    record: Callable[..., Any]  # made of the members' values; None for one that was not sent
+    members: tuple[Named, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,27 +49,34 @@ class Unnamed:
     """Where named fields go that this message does not have, or not twice."""
 
 
+_CURRENCY = "3 letters of ISO 4217"
+
 # fixed-length
-YesNo = Annotated[bool, Fixed(1, values.YES_NO)]
-HoldMode = Annotated[values.HoldMode | None, Fixed(1, values.HOLD_MODE)]  # None: no such mode
-PaymentType = Annotated[int, Fixed(2, values.code(values.PaymentType, 2))]
-FixedCurrency = Annotated[str, Fixed(3, values.exactly(3, "   "))]  # ISO 4217; blank: the library's
-Ok = Annotated[bool, Fixed(1, values.ONE_ZERO)]
-MagneticMedia = Annotated[bool | None, Fixed(1, values.YES_NO_UNKNOWN)]  # None: "U", not known
-Timestamp = Annotated[datetime | None, Fixed(18, values.TIMESTAMP)]
-Algorithm = Annotated[str, Fixed(1, values.exactly(1, "0"))]
-Language = Annotated[str, Fixed(3, values.exactly(3, "000"))]  # handed back as it came
-ProtocolVersion = Annotated[str, Fixed(4, values.exactly(4, "2.00"))]
-StatusCode = Annotated[str, Fixed(1, values.exactly(1, "0"))]
-PrintWidth = Annotated[int | None, Fixed(3, values.number(3))]
-TenthsOfSeconds = Annotated[int | None, Fixed(3, values.number(3))]
-Retries = Annotated[int | None, Fixed(3, values.number(3))]
-Count = Annotated[int | None, Fixed(4, values.number(4))]  # None: not available
-PatronStatus = Annotated[values.PatronStatus, Fixed(14, values.PATRON_STATUS)]
-Summary = Annotated[values.SummaryType | None, Fixed(10, values.SUMMARY)]
-CirculationStatus = Annotated[int, Fixed(2, values.code(values.CirculationStatus, 2))]
-SecurityMarker = Annotated[int, Fixed(2, values.code(values.SecurityMarker, 2))]
-FixedFeeType = Annotated[int, Fixed(2, values.code(values.FeeType, 2))]
+YesNo = Annotated[bool, Fixed(values.YES_NO)]
+HoldMode = Annotated[codes.HoldMode | None, Fixed(values.HOLD_MODE)]  # None: no such mode
+PaymentType = Annotated[int, Fixed(values.code(codes.PaymentType, 2))]
+FixedCurrency = Annotated[str, Fixed(values.exactly(3, "   ", _CURRENCY, "[A-Z]{3}"))]
+Ok = Annotated[bool, Fixed(values.ONE_ZERO)]
+MagneticMedia = Annotated[bool | None, Fixed(values.YES_NO_UNKNOWN)]  # None: "U", not known
+Timestamp = Annotated[datetime | None, Fixed(values.TIMESTAMP)]
+OptionalTimestamp = Annotated[datetime | None, Fixed(values.BLANK_OR_TIMESTAMP)]
+Algorithm = Annotated[str, Fixed(values.exactly(1, "0", "`0`: plain text", "0"))]
+Language = Annotated[
+    str, Fixed(values.exactly(3, "000", "3 digits", "[0-9]{3}", codes.LANGUAGES))
+]  # handed back as it came
+ProtocolVersion = Annotated[str, Fixed(values.exactly(4, "2.00", "`2.00` or `1.00`", "[12][.]00"))]
+StatusCode = Annotated[
+    str, Fixed(values.exactly(1, "0", "`0`, `1` or `2`", "[012]", codes.TERMINAL_STATES))
+]
+PrintWidth = Annotated[int | None, Fixed(values.number(3))]
+TenthsOfSeconds = Annotated[int | None, Fixed(values.number(3))]
+Retries = Annotated[int | None, Fixed(values.number(3))]
+Count = Annotated[int | None, Fixed(values.number(4, or_blank=True))]  # None: not available
+PatronStatus = Annotated[values.PatronStatus, Fixed(values.PATRON_STATUS)]
+Summary = Annotated[codes.SummaryType | None, Fixed(values.SUMMARY)]
+CirculationStatus = Annotated[int, Fixed(values.code(codes.CirculationStatus, 2))]
+SecurityMarker = Annotated[int, Fixed(values.code(codes.SecurityMarker, 2))]
+FixedFeeType = Annotated[int, Fixed(values.code(codes.FeeType, 2))]
 
 # named
 PatronId = Annotated[str, Named("AA", values.TEXT)]
@@ -68,8 +84,8 @@ ItemId = Annotated[str, Named("AB", values.TEXT)]
 TerminalPassword = Annotated[str, Named("AC", values.TEXT, secret=True)]
 PatronPassword = Annotated[str, Named("AD", values.TEXT, secret=True)]
 PersonalName = Annotated[str, Named("AE", values.TEXT)]
-ScreenMessages = Annotated[tuple[str, ...], Named("AF", values.TEXT, repeats=True)]
-PrintLines = Annotated[tuple[str, ...], Named("AG", values.TEXT, repeats=True)]
+ScreenMessages = Annotated[tuple[str, ...], Named("AF", values.TEXT, repeats=True, lines=True)]
+PrintLines = Annotated[tuple[str, ...], Named("AG", values.TEXT, repeats=True, lines=True)]
 DueDate = Annotated[str, Named("AH", values.TEXT)]
 TitleId = Annotated[str, Named("AJ", values.TEXT)]
 BlockedCardMessage = Annotated[str, Named("AL", values.TEXT)]
@@ -86,7 +102,7 @@ HomeAddress = Annotated[str, Named("BD", values.TEXT)]
 EmailAddress = Annotated[str, Named("BE", values.TEXT)]
 HomePhone = Annotated[str, Named("BF", values.TEXT)]
 Owner = Annotated[str, Named("BG", values.TEXT)]
-Currency = Annotated[str, Named("BH", values.TEXT)]
+Currency = Annotated[str, Named("BH", values.text_of(3, _CURRENCY, "[A-Z]{3}"))]
 Cancel = Annotated[bool, Named("BI", values.YES_NO)]
 TransactionId = Annotated[str, Named("BK", values.TEXT)]
 RenewedItems = Annotated[tuple[str, ...], Named("BM", values.TEXT, repeats=True)]
@@ -96,11 +112,11 @@ FeeAcknowledged = Annotated[bool, Named("BO", values.YES_NO)]
 PickupLocation = Annotated[str, Named("BS", values.TEXT)]
 QueuePosition = Annotated[int | None, Named("BR", values.WHOLE_NUMBER)]
 ExpirationDate = Annotated[datetime | None, Named("BW", values.TIMESTAMP)]
-HoldType = Annotated[int, Named("BY", values.code(values.HoldType, 1))]
+HoldType = Annotated[int, Named("BY", values.code(codes.HoldType, 1))]
 FeeIdentifier = Annotated[str, Named("CG", values.TEXT)]
 StartItem = Annotated[int | None, Named("BP", values.WHOLE_NUMBER)]
 EndItem = Annotated[int | None, Named("BQ", values.WHOLE_NUMBER)]
-FeeType = Annotated[int, Named("BT", values.code(values.FeeType, 2))]
+FeeType = Annotated[int, Named("BT", values.code(codes.FeeType, 2))]
 RecallItems = Annotated[tuple[str, ...], Named("BU", values.TEXT, repeats=True)]
 FeeAmount = Annotated[Decimal | None, Named("BV", values.AMOUNT)]
 SupportedMessages = Annotated[values.SupportedMessages, Named("BX", values.SUPPORTED_MESSAGES)]
@@ -113,7 +129,9 @@ HoldQueueLength = Annotated[int | None, Named("CF", values.WHOLE_NUMBER)]
 ItemProperties = Annotated[str, Named("CH", values.TEXT)]
 SecurityInhibit = Annotated[bool, Named("CI", values.YES_NO)]
 RecallDate = Annotated[datetime | None, Named("CJ", values.TIMESTAMP)]
-MediaType = Annotated[str, Named("CK", values.TEXT)]
+MediaType = Annotated[
+    str, Named("CK", values.text_of(3, "3 digits", "[0-9]{3}", codes.MEDIA_TYPES))
+]
 SortBin = Annotated[str, Named("CL", values.TEXT)]
 HoldPickupDate = Annotated[datetime | None, Named("CM", values.TIMESTAMP)]
 LoginUserId = Annotated[str, Named("CN", values.TEXT)]
@@ -123,17 +141,50 @@ ValidPatronPassword = Annotated[bool, Named("CQ", values.YES_NO)]
 
 # named, of vendors (spec/sip2 2.20)
 HomeLibrary = Annotated[str, Named("AQ", values.TEXT)]  # in 64; elsewhere AQ is a place
+HoldPatronPhone = Annotated[str, Named("BF", values.TEXT)]  # in 10: Evergreen
+MobilePhone = Annotated[str, Named("BG", values.TEXT)]  # in 64: fsip2; elsewhere BG is an owner
+PolarisBirthDate = Annotated[str, Named("BC", values.TEXT)]
+Description = Annotated[str, Named("DE", values.TEXT)]  # fsip2
+Contributor = Annotated[str, Named("EA", values.TEXT)]  # fsip2
+FeeDetails = Annotated[
+    tuple[values.FeeDetail, ...],
+    Group(
+        values.FeeDetail,
+        (
+            Named("FA", values.AMOUNT),
+            Named("FB", values.TEXT),
+            Named("FC", values.DAY),
+            Named("FD", values.TEXT),
+            Named("FE", values.TEXT),
+            Named("FF", values.TEXT),
+            Named("CG", values.TEXT),
+        ),
+    ),
+]  # Gossip, FOLIO
+AmountPaid = Annotated[Decimal | None, Named("FG", values.AMOUNT)]  # Gossip, FOLIO
+BorrowerType = Annotated[str, Named("FU", values.TEXT)]  # FOLIO
+BorrowerTypeDescription = Annotated[str, Named("FV", values.TEXT)]  # FOLIO
+Licences = Annotated[str, Named("GG", values.TEXT)]  # OCLC Wise
+ItemNumber = Annotated[str, Named("IN", values.TEXT)]  # fsip2, Koha
+OtherIdentifiers = Annotated[str, Named("NB", values.TEXT)]  # fsip2
+RegisterLogin = Annotated[str, Named("OR", values.TEXT)]  # EnvisionWare
+ChequeNumber = Annotated[str, Named("RN", values.TEXT)]  # EnvisionWare
 PatronExpires = Annotated[str, Named("PA", values.TEXT)]
 PatronBirthDate = Annotated[str, Named("PB", values.TEXT)]
 PatronClass = Annotated[str, Named("PC", values.TEXT)]
 InternetProfile = Annotated[str, Named("PI", values.TEXT)]
-InternalId = Annotated[str, Named("XI", values.TEXT)]
+PolarisExpires = Annotated[str, Named("PX", values.TEXT)]
+PolarisExpired = Annotated[str, Named("PY", values.TEXT)]
+PostalCode = Annotated[str, Named("PZ", values.TEXT)]  # Polaris
+InternalId = Annotated[str, Named("XI", values.TEXT)]  # Evergreen
 
 # named, of 3M's extensions 1.20 for sorters
 CollectionCode = Annotated[str, Named("CR", values.TEXT)]
 CallNumber = Annotated[str, Named("CS", values.TEXT)]
 DestinationLocation = Annotated[str, Named("CT", values.TEXT)]
-AlertType = Annotated[str, Named("CV", values.TEXT)]
+AlertType = Annotated[
+    str, Named("CV", values.text_of(2, "2 digits", "[0-9]{2}", codes.ALERT_TYPES))
+]
 HoldPatronId = Annotated[str, Named("CY", values.TEXT)]
 HoldPatronName = Annotated[str, Named("DA", values.TEXT)]
 

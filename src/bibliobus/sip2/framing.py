@@ -12,6 +12,11 @@ _BEFORE = bytes(range(0x21)) + b"\xef\xbb\xbf"  # controls, spaces, a byte order
 _AFTER = bytes(range(0x20))  # but never spaces: they may end a fixed field, or a value
 
 
+def bare(line: bytes) -> bytes:
+    """A line without what some terminals send around it; its own blanks at the end stay."""
+    return line.lstrip(_BEFORE).rstrip(_AFTER)
+
+
 class LineTooLong(Exception):
     """A line grew over the limit. What came of it is dropped, up to its end."""
 
@@ -55,7 +60,7 @@ class Lines:
                 continue
             if len(line) > self.limit:
                 raise LineTooLong
-            if line := line.lstrip(_BEFORE).rstrip(_AFTER):
+            if line := bare(line):
                 return line
         self._searched = len(self._buffer)
         if self._searched > self.limit:

@@ -1,10 +1,14 @@
 """The messages of SIP2 2.00. Each class is the whole definition of one message.
 
 Fields stand in wire order: the fixed-length ones first, then the named ones. A named field with a
-default may be left out by the sender. Nothing else describes a message: the codec, the reference
-and the property tests all read these classes.
+default may be left out by the sender. Nothing else describes a message: the codec, the reference,
+`sip lint`, `sip talk` and the property tests all read these classes.
 
-Source: SIP2 2.00, "Message formats"; spec/sip2 2.1 to 2.16.
+`@message` takes the message's code and its title in the standard, `forgiven`: the fields that the
+standard requires though real terminals leave them out, and `version_1`: the named fields that it
+has in SIP 1.00, if it is that old. It adds the layout to the docstring.
+
+Source: SIP2 2.00, the section of each message's title; spec/sip2 2.1 to 2.16, extensions 2.20.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from bibliobus.sip2 import fields as f
 from bibliobus.sip2.codec import Message, message
 
 
-@message("93")
+@message("93", "Login")
 class Login(Message):
     """A terminal says who it is. `LoginResponse` answers it."""
 
@@ -27,7 +31,7 @@ class Login(Message):
     extra: f.Extra = ()
 
 
-@message("94")
+@message("94", "Login Response")
 class LoginResponse(Message):
     """Whether the terminal may go on."""
 
@@ -35,7 +39,7 @@ class LoginResponse(Message):
     extra: f.Extra = ()
 
 
-@message("99")
+@message("99", "SC Status", version_1="")
 class SCStatus(Message):
     """A terminal tells its state and asks for ours. `ACSStatus` answers it."""
 
@@ -45,7 +49,7 @@ class SCStatus(Message):
     extra: f.Extra = ()
 
 
-@message("98")
+@message("98", "ACS Status", version_1="AO AM AN AF AG")
 class ACSStatus(Message):
     """What the library's system allows this terminal to do."""
 
@@ -65,24 +69,25 @@ class ACSStatus(Message):
     terminal_location: f.TerminalLocation | None = None  # AN
     screen_messages: f.ScreenMessages = ()  # AF
     print_lines: f.PrintLines = ()  # AG
+    licences: f.Licences | None = None  # GG
     extra: f.Extra = ()
 
 
-@message("97")
+@message("97", "Request ACS Resend", version_1="")
 class RequestACSResend(Message):
     """A terminal could not read our last answer and wants it again."""
 
     extra: f.Extra = ()
 
 
-@message("96")
+@message("96", "Request SC Resend", version_1="")
 class RequestSCResend(Message):
     """We could not read the terminal's message and want it again."""
 
     extra: f.Extra = ()
 
 
-@message("23")
+@message("23", "Patron Status Request", forgiven="AC AD", version_1="AO AA AC AD")
 class PatronStatusRequest(Message):
     """May this patron do things? `PatronStatusResponse` answers it."""
 
@@ -90,12 +95,12 @@ class PatronStatusRequest(Message):
     transaction_date: f.Timestamp
     institution_id: f.InstitutionId  # AO
     patron_id: f.PatronId  # AA
-    terminal_password: f.TerminalPassword | None = None  # AC: required, but often left out
-    patron_password: f.PatronPassword | None = None  # AD: required, but often left out
+    terminal_password: f.TerminalPassword | None = None  # AC
+    patron_password: f.PatronPassword | None = None  # AD
     extra: f.Extra = ()
 
 
-@message("24")
+@message("24", "Patron Status Response", version_1="AO AA AE AF AG")
 class PatronStatusResponse(Message):
     """What a patron may not do."""
 
@@ -109,12 +114,16 @@ class PatronStatusResponse(Message):
     valid_patron_password: f.ValidPatronPassword | None = None  # CQ
     currency: f.Currency | None = None  # BH
     fee_amount: f.FeeAmount | None = None  # BV
+    home_library: f.HomeLibrary | None = None  # AQ: to Relais, with the next three
+    patron_class: f.PatronClass | None = None  # PC
+    internet_profile: f.InternetProfile | None = None  # PI
+    internal_id: f.InternalId | None = None  # XI
     screen_messages: f.ScreenMessages = ()  # AF
     print_lines: f.PrintLines = ()  # AG
     extra: f.Extra = ()
 
 
-@message("63")
+@message("63", "Patron Information")
 class PatronInformation(Message):
     """All about a patron, and one list. `PatronInformationResponse` answers it."""
 
@@ -130,7 +139,7 @@ class PatronInformation(Message):
     extra: f.Extra = ()
 
 
-@message("64")
+@message("64", "Patron Information Response")
 class PatronInformationResponse(Message):
     """A patron's permissions, counts, limits, contact, and the list that was asked for."""
 
@@ -163,29 +172,37 @@ class PatronInformationResponse(Message):
     home_address: f.HomeAddress | None = None  # BD
     email_address: f.EmailAddress | None = None  # BE
     home_phone: f.HomePhone | None = None  # BF
+    mobile_phone: f.MobilePhone | None = None  # BG
     home_library: f.HomeLibrary | None = None  # AQ
     expires: f.PatronExpires | None = None  # PA
     birth_date: f.PatronBirthDate | None = None  # PB
+    polaris_birth_date: f.PolarisBirthDate | None = None  # BC
+    polaris_expires: f.PolarisExpires | None = None  # PX
+    polaris_expired: f.PolarisExpired | None = None  # PY
+    postal_code: f.PostalCode | None = None  # PZ
     patron_class: f.PatronClass | None = None  # PC
+    borrower_type: f.BorrowerType | None = None  # FU
+    borrower_type_description: f.BorrowerTypeDescription | None = None  # FV
     internet_profile: f.InternetProfile | None = None  # PI
     internal_id: f.InternalId | None = None  # XI
+    fee_details: f.FeeDetails = ()  # FA FB FC FD FE FF CG, for each fee
     screen_messages: f.ScreenMessages = ()  # AF
     print_lines: f.PrintLines = ()  # AG
     extra: f.Extra = ()
 
 
-@message("11")
+@message("11", "Checkout", forgiven="AC", version_1="AO AA AB AC")
 class Checkout(Message):
     """Lend one item to one patron. `CheckoutResponse` answers it."""
 
     renewal_policy: f.YesNo  # the terminal is set up to let patrons renew
     no_block: f.YesNo  # "Y": the loan was already made, while the terminal was off line
     transaction_date: f.Timestamp
-    no_block_due_date: f.Timestamp  # what the terminal promised then
+    no_block_due_date: f.OptionalTimestamp  # what the terminal promised then
     institution_id: f.InstitutionId  # AO
     patron_id: f.PatronId  # AA
     item_id: f.ItemId  # AB
-    terminal_password: f.TerminalPassword | None = None  # AC: required, but often left out
+    terminal_password: f.TerminalPassword | None = None  # AC
     item_properties: f.ItemProperties | None = None  # CH
     patron_password: f.PatronPassword | None = None  # AD
     fee_acknowledged: f.FeeAcknowledged | None = None  # BO; None: not sent
@@ -193,7 +210,7 @@ class Checkout(Message):
     extra: f.Extra = ()
 
 
-@message("12")
+@message("12", "Checkout Response", version_1="AO AA AB AJ AH AF AG")
 class CheckoutResponse(Message):
     """Whether the item was lent, and until when."""
 
@@ -221,14 +238,14 @@ class CheckoutResponse(Message):
     extra: f.Extra = ()
 
 
-@message("09")
+@message("09", "Checkin", forgiven="AP AC", version_1="AP AO AB AC")
 class Checkin(Message):
     """Take one item back. `CheckinResponse` answers it."""
 
     no_block: f.YesNo  # "Y": the item was already taken back, while the terminal was off line
     transaction_date: f.Timestamp
     return_date: f.Timestamp  # when it came back, if earlier
-    current_location: f.CurrentLocation | None = None  # AP: required, but often left out
+    current_location: f.CurrentLocation | None = None  # AP
     institution_id: f.InstitutionId  # AO
     item_id: f.ItemId  # AB
     terminal_password: f.TerminalPassword | None = None  # AC
@@ -237,7 +254,7 @@ class Checkin(Message):
     extra: f.Extra = ()
 
 
-@message("10")
+@message("10", "Checkin Response", version_1="AO AB AQ AJ AF AG")
 class CheckinResponse(Message):
     """Whether the item was taken back, and where it goes from here."""
 
@@ -260,12 +277,16 @@ class CheckinResponse(Message):
     destination_location: f.DestinationLocation | None = None  # CT
     hold_patron_id: f.HoldPatronId | None = None  # CY
     hold_patron_name: f.HoldPatronName | None = None  # DA
+    hold_patron_phone: f.HoldPatronPhone | None = None  # BF
+    owner: f.Owner | None = None  # BG
+    security_inhibit: f.SecurityInhibit | None = None  # CI
+    fee_type: f.FeeType | None = None  # BT
     screen_messages: f.ScreenMessages = ()  # AF
     print_lines: f.PrintLines = ()  # AG
     extra: f.Extra = ()
 
 
-@message("17")
+@message("17", "Item Information")
 class ItemInformation(Message):
     """What is this item, and where? `ItemInformationResponse` answers it."""
 
@@ -276,7 +297,7 @@ class ItemInformation(Message):
     extra: f.Extra = ()
 
 
-@message("18")
+@message("18", "Item Information Response")
 class ItemInformationResponse(Message):
     """An item's state, title and places."""
 
@@ -302,12 +323,16 @@ class ItemInformationResponse(Message):
     destination_location: f.DestinationLocation | None = None  # CT
     hold_patron_id: f.HoldPatronId | None = None  # CY
     hold_patron_name: f.HoldPatronName | None = None  # DA
+    description: f.Description | None = None  # DE
+    contributor: f.Contributor | None = None  # EA
+    item_number: f.ItemNumber | None = None  # IN: an ISBN, or a number of the library's
+    other_identifiers: f.OtherIdentifiers | None = None  # NB
     screen_messages: f.ScreenMessages = ()  # AF
     print_lines: f.PrintLines = ()  # AG
     extra: f.Extra = ()
 
 
-@message("35")
+@message("35", "End Patron Session")
 class EndPatronSession(Message):
     """The patron has gone. `EndSessionResponse` answers it."""
 
@@ -319,7 +344,7 @@ class EndPatronSession(Message):
     extra: f.Extra = ()
 
 
-@message("36")
+@message("36", "End Session Response")
 class EndSessionResponse(Message):
     """Whether the session was ended."""
 
@@ -332,7 +357,7 @@ class EndSessionResponse(Message):
     extra: f.Extra = ()
 
 
-@message("01")
+@message("01", "Block Patron", forgiven="AC", version_1="AO AL AA AC")
 class BlockPatron(Message):
     """Block a patron's card. `PatronStatusResponse` answers it."""
 
@@ -341,11 +366,11 @@ class BlockPatron(Message):
     institution_id: f.InstitutionId  # AO
     blocked_card_message: f.BlockedCardMessage  # AL
     patron_id: f.PatronId  # AA
-    terminal_password: f.TerminalPassword | None = None  # AC: required, but often left out
+    terminal_password: f.TerminalPassword | None = None  # AC
     extra: f.Extra = ()
 
 
-@message("15")
+@message("15", "Hold")
 class Hold(Message):
     """Place, change or cancel a hold. `HoldResponse` answers it."""
 
@@ -364,7 +389,7 @@ class Hold(Message):
     extra: f.Extra = ()
 
 
-@message("16")
+@message("16", "Hold Response")
 class HoldResponse(Message):
     """Whether the hold was placed, changed or cancelled."""
 
@@ -383,7 +408,7 @@ class HoldResponse(Message):
     extra: f.Extra = ()
 
 
-@message("19")
+@message("19", "Item Status Update")
 class ItemStatusUpdate(Message):
     """Keep these properties with an item. `ItemStatusUpdateResponse` answers it."""
 
@@ -395,7 +420,7 @@ class ItemStatusUpdate(Message):
     extra: f.Extra = ()
 
 
-@message("20")
+@message("20", "Item Status Update Response")
 class ItemStatusUpdateResponse(Message):
     """Whether the properties were kept."""
 
@@ -409,7 +434,7 @@ class ItemStatusUpdateResponse(Message):
     extra: f.Extra = ()
 
 
-@message("25")
+@message("25", "Patron Enable")
 class PatronEnable(Message):
     """Give a blocked patron their permissions back. `PatronEnableResponse` answers it."""
 
@@ -421,7 +446,7 @@ class PatronEnable(Message):
     extra: f.Extra = ()
 
 
-@message("26")
+@message("26", "Patron Enable Response")
 class PatronEnableResponse(Message):
     """What a patron may not do after that."""
 
@@ -438,14 +463,14 @@ class PatronEnableResponse(Message):
     extra: f.Extra = ()
 
 
-@message("29")
+@message("29", "Renew")
 class Renew(Message):
     """Renew one loan. `RenewResponse` answers it."""
 
     third_party_allowed: f.YesNo  # renew for whoever has it, if that is somebody else
     no_block: f.YesNo  # "Y": it was already renewed, while the terminal was off line
     transaction_date: f.Timestamp
-    no_block_due_date: f.Timestamp
+    no_block_due_date: f.OptionalTimestamp
     institution_id: f.InstitutionId  # AO
     patron_id: f.PatronId  # AA
     patron_password: f.PatronPassword | None = None  # AD
@@ -457,7 +482,7 @@ class Renew(Message):
     extra: f.Extra = ()
 
 
-@message("30")
+@message("30", "Renew Response")
 class RenewResponse(Message):
     """Whether the loan was renewed, and until when."""
 
@@ -483,7 +508,7 @@ class RenewResponse(Message):
     extra: f.Extra = ()
 
 
-@message("37")
+@message("37", "Fee Paid")
 class FeePaid(Message):
     """A patron has paid at the terminal. `FeePaidResponse` answers it."""
 
@@ -498,10 +523,12 @@ class FeePaid(Message):
     patron_password: f.PatronPassword | None = None  # AD
     fee_identifier: f.FeeIdentifier | None = None  # CG: which fee
     transaction_id: f.TransactionId | None = None  # BK: the payment device's own number
+    register_login: f.RegisterLogin | None = None  # OR
+    cheque_number: f.ChequeNumber | None = None  # RN
     extra: f.Extra = ()
 
 
-@message("38")
+@message("38", "Fee Paid Response")
 class FeePaidResponse(Message):
     """Whether the payment was booked."""
 
@@ -510,12 +537,13 @@ class FeePaidResponse(Message):
     institution_id: f.InstitutionId  # AO
     patron_id: f.PatronId  # AA
     transaction_id: f.TransactionId | None = None  # BK: our receipt
+    amount_paid: f.AmountPaid | None = None  # FG
     screen_messages: f.ScreenMessages = ()  # AF
     print_lines: f.PrintLines = ()  # AG
     extra: f.Extra = ()
 
 
-@message("65")
+@message("65", "Renew All")
 class RenewAll(Message):
     """Renew all of a patron's loans. `RenewAllResponse` answers it."""
 
@@ -528,7 +556,7 @@ class RenewAll(Message):
     extra: f.Extra = ()
 
 
-@message("66")
+@message("66", "Renew All Response")
 class RenewAllResponse(Message):
     """How many loans were renewed, and which."""
 

@@ -16,18 +16,21 @@ One request at a time: the next one may be sent when the answer to this one is t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bibliobus.sip2 import checking
-from bibliobus.sip2.codec import Message, decode, encode
+from bibliobus.sip2.codec import Message, decode
 from bibliobus.sip2.connection import Ignored
-from bibliobus.sip2.dialect import Dialect
+from bibliobus.sip2.deviations import Deviation, deviations
+from bibliobus.sip2.dialect import Dialect, ErrorDetection
 from bibliobus.sip2.errors import SIP2Error
 from bibliobus.sip2.framing import Lines, LineTooLong
 from bibliobus.sip2.messages import RESPONSES, RequestACSResend, RequestSCResend
+from bibliobus.sip2.writing import writer
 
 MAX_LENGTH = 65_536  # bytes of one answer: a 64 with hundreds of items is long (spec/sip2 1.3)
 RETRIES = 3
+_PLAIN = Dialect()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,13 @@ class Response:
     """The answer to the last request."""
 
     message: Message
+    line: bytes = field(default=b"", repr=False, compare=False)  # as it came
+    dialect: Dialect = field(default=_PLAIN, repr=False, compare=False)
+
+    @property
+    def warnings(self) -> tuple[Deviation, ...]:
+        """Where the line is not as the standard has it: what was forgiven when it was read."""
+        return deviations(self.line, RESPONSES, self.dialect)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +72,12 @@ class SCConnection:
         self,
         dialect: Dialect | None = None,
         *,
-        error_detection: bool = True,
         retries: int = RETRIES,
         max_length: int = MAX_LENGTH,
     ) -> None:
-        self.dialect = dialect or Dialect()
-        self._error_detection = error_detection
+        self.dialect = dialect or _PLAIN
+        self._writer = writer(self.dialect)
+        self._detecting = self.dialect.error_detection is not ErrorDetection.OFF
         self._retries = retries
         self._lines = Lines(max_length)
         self._next_number = 0
@@ -84,12 +94,12 @@ class SCConnection:
         """
         if self._request is not None:
             raise RuntimeError("the request before this one has no answer yet")
-        body = self.dialect.to_bytes(encode(request, self.dialect.delimiter))
-        if self._error_detection:
+        body = self.dialect.to_bytes(self._writer.text(request))
+        if self._detecting:
             self._number = b"%d" % self._next_number
             self._next_number = (self._next_number + 1) % 10
             body = checking.seal(body, self._number)
-        self._request = body + self.dialect.terminator
+        self._request = body + self.dialect.terminator.encode()
         self._asked_for_resend = False
         self._tries_left = self._retries
         return self._request
@@ -97,6 +107,10 @@ class SCConnection:
     def receive_data(self, data: bytes) -> None:
         """Take bytes as they arrive. What they mean comes from `next_event`."""
         self._lines.feed(data)
+
+    def receive_end(self) -> None:
+        """The library will send no more. Its last answer may lack its end (spec/sip2 7.1)."""
+        self._lines.feed(b"\r")
 
     def next_event(self) -> SCEvent | None:
         """What the library said next; None until more arrives. Never raises."""
@@ -113,8 +127,8 @@ class SCConnection:
     def _event(self, line: bytes) -> SCEvent:
         if self._request is None:
             return Ignored("an answer to nothing")
-        checked = checking.take_apart(line)
-        if not checked.intact:
+        checked = checking.take_apart(line, self._detecting)
+        if self._detecting and not checked.intact:
             return self._ask_for_resend("a wrong checksum")
         try:
             message = decode(self.dialect.to_text(checked.body), RESPONSES, self.dialect.delimiter)
@@ -124,10 +138,10 @@ class SCConnection:
             if self._asked_for_resend:
                 return self._fail("a 96 was the answer to our 97")
             return self._send_again("asked to resend")
-        if checked.sequence is not None and checked.sequence != self._number:
+        if self._detecting and checked.sequence not in (None, self._number):
             return Ignored("an answer with another number")
         self._request = None
-        return Response(message)
+        return Response(message, line, self.dialect)
 
     def _send_again(self, reason: str) -> SendAgain | Failed:
         if self._request is None:
@@ -136,9 +150,9 @@ class SCConnection:
 
     def _ask_for_resend(self, reason: str) -> SendAgain | Failed:
         body = RequestACSResend.code.encode()
-        if self._error_detection:
+        if self._detecting:
             body = checking.seal(body, None)
-        return self._try(body + self.dialect.terminator, reason, asking=True)
+        return self._try(body + self.dialect.terminator.encode(), reason, asking=True)
 
     def _try(self, data: bytes, reason: str, *, asking: bool) -> SendAgain | Failed:
         if not self._tries_left:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
-from enum import Enum, IntEnum
+from enum import IntEnum
 from functools import lru_cache
 from typing import Generic, NamedTuple, TypeVar
+
+from bibliobus.sip2.codes import HoldMode, SummaryType
 
 T = TypeVar("T")
 
@@ -24,28 +26,55 @@ class Kind(Generic[T]):
 
     decode: Callable[[str], T]
     encode: Callable[[T], str]
-    free: bool = False  # may hold anything, so the codec scrubs it on the way out
+    says: str  # to people: in the reference, and where a value is not what it should be
+    pattern: str  # what the standard allows, as a regular expression for the whole value
+    width: int = 0  # exactly so many characters; 0: as many as there are
+    names: Mapping[str, str] = field(default_factory=dict, hash=False)  # what codes mean
+    free: bool = False  # may hold anything, so it is cleaned on the way out
+
+    def allows(self, text: str) -> bool:
+        """Whether the standard does."""
+        return re.fullmatch(self.pattern, text) is not None
 
 
-def _same(text: str) -> str:
+def as_it_is(text: str) -> str:
     return text
 
 
-TEXT: Kind[str] = Kind(_same, _same, free=True)
+def text_of(
+    width: int, says: str, pattern: str, names: Mapping[str, str] | None = None
+) -> Kind[str]:
+    """A named field of a fixed width that is text to us."""
+    return Kind(as_it_is, as_it_is, says, pattern, width, names or {}, free=True)
+
+
+TEXT: Kind[str] = Kind(as_it_is, as_it_is, "text, 0 to 255 characters", "[^\x00-\x1f]*", free=True)
 
 
 # ---------------------------------------------------------------- yes and no
 
 
 def _flag(true: str, false: str) -> Kind[bool]:
-    return Kind(lambda text: text == true, lambda value: true if value else false)
+    return Kind(
+        true.__eq__,
+        {True: true, False: false}.__getitem__,
+        f"`{true}` or `{false}`",
+        f"[{true}{false}]",
+        1,
+        {true: "yes", false: "no"},
+    )
 
 
 YES_NO = _flag("Y", "N")
 ONE_ZERO = _flag("1", "0")
 
 YES_NO_UNKNOWN: Kind[bool | None] = Kind(
-    {"Y": True, "N": False}.get, {True: "Y", False: "N", None: "U"}.__getitem__
+    {"Y": True, "N": False}.get,
+    {True: "Y", False: "N", None: "U"}.__getitem__,
+    "`Y`, `N` or `U`",
+    "[YNU]",
+    1,
+    {"Y": "yes", "N": "no", "U": "unknown"},
 )
 
 
@@ -101,105 +130,39 @@ def _encode_status(status: PatronStatus) -> str:
 
 
 PATRON_STATUS: Kind[PatronStatus] = Kind(
-    lambda text: PatronStatus(*(flag == "Y" for flag in text[:14])), _encode_status
+    lambda text: PatronStatus(*(flag == "Y" for flag in text[:14])),
+    _encode_status,
+    "14 × `Y` or blank",
+    "[Y ]{14}",
+    14,
 )
 SUPPORTED_MESSAGES: Kind[SupportedMessages] = Kind(
     lambda text: SupportedMessages(*(flag == "Y" for flag in text[:16])),
     lambda supported: "".join("Y" if flag else "N" for flag in supported),
+    "16 × `Y` or `N`",
+    "[YN]{16}",
+    16,
 )
 
 
 # ---------------------------------------------------------------- numbers and codes
 
 
-class CirculationStatus(IntEnum):
-    """Where an item is in its life (message 18)."""
+def number(width: int, *, or_blank: bool = False) -> Kind[int | None]:
+    """A number with leading zeros. Out: held within the width. In: None if it is not one.
 
-    OTHER = 1
-    ON_ORDER = 2
-    AVAILABLE = 3
-    CHARGED = 4
-    CHARGED_NOT_RECALLABLE = 5
-    IN_PROCESS = 6
-    RECALLED = 7
-    WAITING_ON_HOLD_SHELF = 8
-    WAITING_TO_BE_RESHELVED = 9
-    IN_TRANSIT = 10
-    CLAIMED_RETURNED = 11
-    LOST = 12
-    MISSING = 13
-
-
-class SecurityMarker(IntEnum):
-    """What protects an item against theft (message 18)."""
-
-    OTHER = 0
-    NONE = 1
-    TATTLE_TAPE = 2
-    WHISPER_TAPE = 3
-
-
-class FeeType(IntEnum):
-    """What a fee is for (BT; messages 18 and 37)."""
-
-    OTHER = 1
-    ADMINISTRATIVE = 2
-    DAMAGE = 3
-    OVERDUE = 4
-    PROCESSING = 5
-    RENTAL = 6
-    REPLACEMENT = 7
-    COMPUTER_ACCESS = 8
-    HOLD = 9
-
-
-class PaymentType(IntEnum):
-    """How a fee was paid (message 37); 5 and 6 are what others made of the open codes."""
-
-    CASH = 0
-    VISA = 1
-    CREDIT_CARD = 2
-    CHEQUE = 5  # Evergreen; its number is in RN
-    WRITE_OFF = 6  # Koha
-
-
-class HoldMode(Enum):
-    """What to do with a hold (message 15)."""
-
-    ADD = "+"
-    DELETE = "-"
-    CHANGE = "*"
-
-
-class HoldType(IntEnum):
-    """What a hold is for (message 15); 5 to 9 are free."""
-
-    OTHER = 1
-    ANY_COPY = 2
-    SPECIFIC_COPY = 3
-    ANY_COPY_AT_ONE_PLACE = 4
-
-
-class SummaryType(IntEnum):
-    """Which list a terminal asks for: the position of the `Y` in 63's summary."""
-
-    HOLD_ITEMS = 0
-    OVERDUE_ITEMS = 1
-    CHARGED_ITEMS = 2
-    FINE_ITEMS = 3
-    RECALL_ITEMS = 4
-    UNAVAILABLE_HOLDS = 5
-
-
-def number(width: int) -> Kind[int | None]:
-    """A number with leading zeros. Out: held within the width. In: None if it is not one."""
+    Some fields may be blank, which says that the number is not available.
+    """
     highest, blank = 10**width - 1, " " * width
 
     @lru_cache(maxsize=1024)
     def encode(value: int | None) -> str:
         return blank if value is None else f"{min(max(value, 0), highest):0{width}d}"
 
-    return Kind(_whole_number, encode)
+    says, digits = f"{width} digits", f"[0-9]{{{width}}}"
+    if or_blank:
+        says, digits = f"{says} or blank", f"{digits}| {{{width}}}"
+    return Kind(_whole_number, encode, says, digits, width)
 
 
 def _whole_number(text: str) -> int | None:
@@ -207,7 +170,7 @@ def _whole_number(text: str) -> int | None:
     return int(digits) if len(digits) <= 9 and digits.isascii() and digits.isdigit() else None
 
 
-WHOLE_NUMBER: Kind[int | None] = Kind(_whole_number, str)
+WHOLE_NUMBER: Kind[int | None] = Kind(_whole_number, str, "whole number", "[0-9]{1,9}")
 
 
 def code(names: type[IntEnum], width: int) -> Kind[int]:
@@ -216,20 +179,26 @@ def code(names: type[IntEnum], width: int) -> Kind[int]:
     Terminals must accept 00 to 99 (spec/sip2 2.17), hence so do we.
     """
     plain = number(width)
-    known: Mapping[str, int] = {f"{name.value:0{width}d}": name for name in names}
+    known = {f"{name.value:0{width}d}": name for name in names}
 
     def decode(text: str) -> int:
         return known.get(text) or plain.decode(text) or 0
 
-    return Kind(decode, plain.encode)
+    words = {digits: name.name.lower().replace("_", " ") for digits, name in known.items()}
+    return Kind(decode, plain.encode, plain.says, plain.pattern, width, words)
 
 
 def _decode_hold_mode(text: str) -> HoldMode | None:
-    return HoldMode(text) if text in "+-*" and text else None
+    return HoldMode(text) if text and text in "+-*" else None
 
 
 HOLD_MODE: Kind[HoldMode | None] = Kind(
-    _decode_hold_mode, lambda mode: " " if mode is None else mode.value
+    _decode_hold_mode,
+    lambda mode: " " if mode is None else mode.value,
+    "`+`, `-` or `*`",
+    "[-+*]",
+    1,
+    {mode.value: mode.name.lower() for mode in HoldMode},
 )
 
 
@@ -243,17 +212,26 @@ def _encode_summary(summary: SummaryType | None) -> str:
     return blanks if summary is None else f"{blanks[:summary]}Y{blanks[summary + 1 :]}"
 
 
-SUMMARY: Kind[SummaryType | None] = Kind(_decode_summary, _encode_summary)
+SUMMARY: Kind[SummaryType | None] = Kind(
+    _decode_summary,
+    _encode_summary,
+    "10 characters, at most one `Y`, at the list's place",
+    "(?= *Y? *$)[Y ]{10}",
+    10,
+)
 
 
-def exactly(width: int, otherwise: str) -> Kind[str]:
+def exactly(
+    width: int, otherwise: str, says: str, pattern: str, names: Mapping[str, str] | None = None
+) -> Kind[str]:
     """Text of a fixed width that is handed back as it came; `otherwise` if it cannot be."""
 
+    @lru_cache(maxsize=1024)
     def encode(text: str) -> str:
         fits = len(text) == width and text.isascii() and text.isprintable()
         return text if fits else otherwise
 
-    return Kind(_same, encode, free=True)
+    return Kind(as_it_is, encode, says, pattern, width, names or {}, free=True)
 
 
 def _decode_amount(text: str) -> Decimal | None:
@@ -264,7 +242,39 @@ def _decode_amount(text: str) -> Decimal | None:
     return amount if amount.is_finite() and abs(amount.adjusted()) < 12 else None
 
 
-AMOUNT: Kind[Decimal | None] = Kind(_decode_amount, lambda amount: f"{amount:f}")
+AMOUNT: Kind[Decimal | None] = Kind(
+    _decode_amount,
+    lambda amount: "" if amount is None else f"{amount:f}",
+    "decimal number with a dot, whole units",
+    r"-?[0-9]+(\.[0-9]+)?",
+)
+
+
+def _decode_day(text: str) -> date | None:
+    try:
+        return datetime.strptime(text, "%d.%m.%Y").date()  # noqa: DTZ007 - a day has no zone
+    except ValueError:
+        return None
+
+
+DAY: Kind[date | None] = Kind(
+    _decode_day,
+    lambda day: "" if day is None else f"{day:%d.%m}.{day.year:04d}",
+    "`dd.MM.yyyy`",
+    r"[0-9]{2}\.[0-9]{2}\.[0-9]{4}",
+)
+
+
+class FeeDetail(NamedTuple):
+    """One fee in full, as Gossip's payment systems read it in 64 (spec/sip2 2.20)."""
+
+    amount: Decimal | None = None  # FA: whole units, as BV
+    item_id: str | None = None  # FB
+    raised_on: date | None = None  # FC
+    title: str | None = None  # FD
+    cost_type: str | None = None  # FE
+    cost_type_description: str | None = None  # FF
+    fee_identifier: str | None = None  # CG: what 37 names it by
 
 
 # ---------------------------------------------------------------- times
@@ -296,22 +306,47 @@ def _decode_timestamp(text: str) -> datetime | None:
         return None
 
 
-@lru_cache(maxsize=4096)
-def _encode_timestamp(moment: datetime | None) -> str:
-    if moment is None:
-        return " " * 18
-    offset, zone = moment.utcoffset(), " "
-    if offset is not None:
-        hours = round(offset / timedelta(hours=1))
-        zone = _LETTER_OF[hours if -12 <= hours <= 12 else 0]
-        moment = moment.astimezone(_ZONES[zone])
-    return (
-        f"{moment.year:04d}{moment.month:02d}{moment.day:02d}   {zone}"
-        f"{moment.hour:02d}{moment.minute:02d}{moment.second:02d}"
-    )
+def _timestamp_encoder(no_zone: str) -> Callable[[datetime | None], str]:
+    """A function that writes times; `no_zone` are the four characters that mean "local"."""
+
+    @lru_cache(maxsize=4096)
+    def encode(moment: datetime | None) -> str:
+        if moment is None:
+            return " " * 18
+        offset, zone = moment.utcoffset(), no_zone
+        if offset is not None:
+            hours = round(offset / timedelta(hours=1))
+            letter = _LETTER_OF[hours if -12 <= hours <= 12 else 0]
+            moment, zone = moment.astimezone(_ZONES[letter]), f"   {letter}"
+        return (
+            f"{moment.year:04d}{moment.month:02d}{moment.day:02d}{zone}"
+            f"{moment.hour:02d}{moment.minute:02d}{moment.second:02d}"
+        )
+
+    return encode
 
 
-TIMESTAMP: Kind[datetime | None] = Kind(_decode_timestamp, _encode_timestamp)
+TIMESTAMP: Kind[datetime | None] = Kind(
+    _decode_timestamp,
+    _timestamp_encoder("    "),
+    "`YYYYMMDDZZZZHHMMSS`",
+    "[0-9]{8}(    |   [A-IK-Z])[0-9]{6}|0{18}",
+    18,
+)
 """`YYYYMMDDZZZZHHMMSS`. Four blanks are the library's own time, here a datetime without a zone;
 three blanks and a letter are a military zone, `Z` being UTC. None is written as 18 blanks, and
 read from whatever is no date."""
+
+BLANK_OR_TIMESTAMP = replace(
+    TIMESTAMP, says=f"{TIMESTAMP.says} or blank", pattern=f"{TIMESTAMP.pattern}| {{18}}"
+)
+
+encode_zeros_zone = _timestamp_encoder("0000")
+"""As `TIMESTAMP.encode`, but local times have `0000` for four blanks, as FOLIO and Palace write."""
+
+_ANY_TIME = re.compile(r"[0-9]{8}[ 0-9A-Z]{4}[0-9]{6}|[0 ]{18}|YYYYMMDDZZZZHHMMSS", re.ASCII)
+
+
+def looks_like_a_time(text: str) -> bool:
+    """Whether a time stands here, right or wrong, or was left blank."""
+    return _ANY_TIME.fullmatch(text) is not None

@@ -4,7 +4,7 @@
 function in `status`, `patrons`, `items` or `circulation`, and a refusal in `refusals`.
 """
 
-from bibliobus.terminals.accounts import Account, Accounts, StoredAccounts, load_account
+from bibliobus.terminals.accounts import Account, Accounts, StoredAccounts, dialect_of, load_account
 from bibliobus.terminals.server import TerminalsDoor
 
-__all__ = ["Account", "Accounts", "StoredAccounts", "TerminalsDoor", "load_account"]
+__all__ = ["Account", "Accounts", "StoredAccounts", "TerminalsDoor", "dialect_of", "load_account"]

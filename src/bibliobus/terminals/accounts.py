@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import msgspec
@@ -10,6 +10,9 @@ import msgspec
 from bibliobus.database import Database, Transaction, Verifier
 from bibliobus.ils import Secret
 from bibliobus.ils.library import AccountEntry, AccountSettings, InstitutionSettings
+from bibliobus.sip2 import PRESETS, Dialect
+
+PLAIN = Dialect()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +22,7 @@ class Account:
     login: str
     institution: str
     location: str | None = None  # where the terminal stands, unless it says so itself
-    encoding: str = "utf-8"
+    dialect: Dialect = PLAIN
 
 
 class Accounts(Protocol):
@@ -58,13 +61,31 @@ class StoredAccounts:
             login=login,
             institution=institution,
             location=location,
-            encoding=own.encoding or msgspec.json.decode(its, type=InstitutionSettings).encoding,
+            dialect=dialect_of(own, msgspec.json.decode(its, type=InstitutionSettings)),
         )
+
+
+def dialect_of(*settings: AccountSettings | InstitutionSettings) -> Dialect:
+    """The dialect of an account: what the first of these says, and where it is silent the next.
+
+    Raises:
+        ValueError: There is no such preset.
+    """
+    dialect = PLAIN
+    for each in reversed(settings):
+        if each.dialect is not None:
+            if each.dialect not in PRESETS:
+                known = ", ".join(PRESETS)
+                raise ValueError(f"there is no dialect {each.dialect!r}; there are {known}")
+            dialect = PRESETS[each.dialect]
+        if each.encoding is not None:
+            dialect = replace(dialect, encoding=each.encoding)
+    return dialect
 
 
 def load_account(tx: Transaction, entry: AccountEntry, password_hash: str) -> None:
     """Add an account, or give the one that is there this password and these settings."""
-    settings = AccountSettings(encoding=entry.encoding)
+    settings = AccountSettings(dialect=entry.dialect, encoding=entry.encoding)
     tx.run(
         "INSERT INTO accounts (login, institution, password_hash, location, settings)"
         " VALUES (:login, :of, :password_hash, :location, :settings)"

@@ -10,10 +10,11 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from bibliobus.ils import Institution, Origin, Secret
-from bibliobus.sip2 import Request, encode
+from bibliobus.sip2 import Dialect, Request, encode
 from bibliobus.terminals.accounts import Account
 
 _NO_TEXT = re.compile("[\ud800-\udfff]")
+_WHOLE = Dialect(max_field_length=2**31)  # so that nothing that tells two requests apart is cut
 REPEATABLE = timedelta(hours=24)  # how far a message's own time may lie from ours to name it
 
 
@@ -25,6 +26,7 @@ class Call:
     account: Account
     location: str | None  # where the terminal stands
     connection: str  # tells two connections of one account apart
+    dialect: Dialect  # how the terminal is written to
     answered: frozenset[str]  # the codes of the messages that this terminal may send
     request: Request
     now: datetime  # aware, whole seconds
@@ -56,7 +58,8 @@ class Call:
         off_line = getattr(message, "no_block", False)
         if abs(self.now - transaction_at) > REPEATABLE and not off_line:
             return None
-        name = f"{self.institution.id}\0{self.account.login}\0{encode(message.without_secrets())}"
+        text = encode(message.without_secrets(), _WHOLE)
+        name = f"{self.institution.id}\0{self.account.login}\0{text}"
         return hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
 
     def local(self, moment: datetime) -> datetime:
@@ -64,8 +67,8 @@ class Call:
         return moment.astimezone(self.institution.time_zone).replace(tzinfo=None)
 
     def due_date(self, moment: datetime) -> str:
-        """A due date for a person to read (AH, whose format the standard leaves open)."""
-        return self.local(moment).date().isoformat()
+        """A due date (AH, whose format the standard leaves open) as the terminal has it."""
+        return self.dialect.written_due_date(self.local(moment))
 
     def moment(self, stamp: datetime | None) -> datetime | None:
         """A terminal's time stamp in UTC: by the library's clock, unless it names a zone."""

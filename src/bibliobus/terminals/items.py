@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bibliobus.sip2.codes import CirculationStatus, FeeType, SecurityMarker
 from bibliobus.sip2.messages import ItemInformation, ItemInformationResponse
-from bibliobus.sip2.values import CirculationStatus, FeeType, SecurityMarker
 from bibliobus.terminals.call import Call
 
 

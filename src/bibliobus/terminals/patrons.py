@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bibliobus.ils import Patron, PatronList
+from bibliobus.sip2.codes import SummaryType
 from bibliobus.sip2.messages import (
     EndPatronSession,
     EndSessionResponse,
@@ -18,7 +19,7 @@ from bibliobus.sip2.messages import (
     PatronStatusRequest,
     PatronStatusResponse,
 )
-from bibliobus.sip2.values import NOTHING_ALLOWED, PatronStatus, SummaryType
+from bibliobus.sip2.values import NOTHING_ALLOWED, PatronStatus
 from bibliobus.terminals.call import Call, pin_of
 
 LISTS = {

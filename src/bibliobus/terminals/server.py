@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from bibliobus.ils import Institution
-from bibliobus.sip2 import Connection, Event, Reply, Request
+from bibliobus.sip2 import Close, Connection, Event, Reply, Request
 from bibliobus.sip2.connection import MAX_LENGTH
 from bibliobus.terminals.accounts import Accounts
 from bibliobus.terminals.session import HangUp, Session
@@ -170,6 +170,8 @@ class TerminalConnection(asyncio.Protocol):
         logger.info("%s %s", self._session, event.reason)
         if isinstance(event, Reply):
             self._write(event.data)
+        elif isinstance(event, Close):
+            raise HangUp(event.reason)
 
     def _write(self, data: bytes) -> None:
         if not self._transport.is_closing():  # else nobody is there any more

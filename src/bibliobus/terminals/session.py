@@ -10,6 +10,7 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from bibliobus.database import DatabaseError
@@ -84,10 +85,12 @@ class Session:
         if handler is None:
             logger.info("%s %s is not answered here", self, type(message).__name__)
             return None
+        if isinstance(message, SCStatus):
+            self._spoken(message, self._account.dialect)
         now, local = clock(int(time.time()), institution.time_zone)
         call = Call(
-            institution, self._account, self._location, self._connection, ANSWERED, request,
-            now, local,
+            institution, self._account, self._location, self._connection, self.dialect, ANSWERED,
+            request, now, local,
         )  # fmt: skip
         try:
             return await handler(call, message)
@@ -97,6 +100,21 @@ class Session:
             fault = secrets.token_hex(4)
             logger.exception("%s %s fault=%s", self, type(message).__name__, fault)
             return self._no(call, message, Unavailable(f"a fault of ours, {fault}"))
+
+    def _spoken(self, status: SCStatus, dialect: Dialect) -> None:
+        """Keep to the version and the print width that a terminal tells of itself.
+
+        A version that is neither 1 nor 2 is taken for 2.00 (spec/sip2 1.2).
+        """
+        if status.protocol_version[:1] not in "12":
+            logger.info("%s speaks version %s", self, status.protocol_version)
+        spoken = replace(
+            dialect,
+            version="1.00" if status.protocol_version.startswith("1") else "2.00",
+            print_width=status.max_print_width or dialect.print_width,
+        )
+        if spoken != self.dialect:
+            self.dialect = spoken
 
     def _no(self, call: Call, message: Message, error: CirculationError) -> Message:
         """The answer that says no, unless something may have been done after all."""
@@ -128,5 +146,5 @@ class Session:
             logger.info("%s login refused", self)
             return LoginResponse(ok=False)
         self._account, self._location = account, clean(login.location_code) or account.location
-        self.dialect = Dialect(encoding=account.encoding)
+        self.dialect = account.dialect
         return LoginResponse(ok=True)

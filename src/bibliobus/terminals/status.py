@@ -80,7 +80,7 @@ def _status(
         timeout_period=institution.timeout,
         retries_allowed=institution.retries,
         date_time_sync=call.local_now,
-        protocol_version="2.00",
+        protocol_version=call.dialect.version,
         institution_id=institution.id,
         library_name=institution.name,
         supported_messages=supported_messages(call),
