@@ -3,7 +3,7 @@
 BIN = .venv/bin
 SOURCES = src tests benchmarks
 
-.PHONY: demo test check prove format bench docs lock clean
+.PHONY: demo test check prove format fuzz bench docs lock clean
 
 demo: .venv/run
 	$(BIN)/bibliobus demo
@@ -24,6 +24,9 @@ format: .venv/dev
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
+fuzz: .venv/fuzz
+	$(BIN)/python tests/fuzz/sip2.py -runs=1000000
+
 bench: .venv/dev
 	$(BIN)/python benchmarks/codec.py
 	$(BIN)/python benchmarks/terminals.py
@@ -36,6 +39,7 @@ docs: .venv/dev
 lock:
 	uv pip compile $(LOCK) --group build -o requirements/run.txt
 	uv pip compile $(LOCK) --group build --group test --group check -o requirements/dev.txt
+	uv pip compile $(LOCK) --group build --group fuzz -o requirements/fuzz.txt
 
 LOCK = pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --extra fast --extra postgres
@@ -43,8 +47,8 @@ LOCK = pyproject.toml --quiet --universal --python-version 3.11 --generate-hashe
 clean:
 	rm -rf .venv .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
-# .venv/run is what the server needs, .venv/dev that and all tools.
-.venv/run .venv/dev: .venv/%: requirements/%.txt pyproject.toml | .venv/bin/pip
+# .venv/run is what the server needs, .venv/dev that and all tools, .venv/fuzz that and a fuzzer.
+.venv/run .venv/dev .venv/fuzz: .venv/%: requirements/%.txt pyproject.toml | .venv/bin/pip
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@

@@ -156,6 +156,24 @@ async def _load(file: Path, config: Config) -> None:
         )
 
 
+class _SIP(click.Group):
+    """Commands that are imported when one of them is asked for."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return ["decode", "lint", "talk"]
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        from bibliobus.sip_commands import decode, lint
+        from bibliobus.sip_talk import talk
+
+        return {"decode": decode, "lint": lint, "talk": talk}.get(name)
+
+
+@main.group(cls=_SIP)
+def sip() -> None:
+    """Tools for SIP2: what a line means, what is wrong with a dialogue, a terminal to talk with."""
+
+
 def _config(config_file: Path | None, database: str | None) -> Config:
     """What the options say: a file, a database, or a file whose database is another one."""
     from bibliobus.config import Config, ConfigError, DatabaseConfig, read_config

@@ -21,7 +21,10 @@ from bibliobus.sip2 import (
     messages,
 )
 from bibliobus.sip2.checking import checksum, seal, take_apart
+from bibliobus.sip2.codec import decode
 from bibliobus.sip2.framing import Lines, LineTooLong
+from bibliobus.sip2.messages import RESPONSES
+from bibliobus.sip2.sc_connection import Response, SCConnection
 
 CALIZ = "1803020120060110    215612AB660|AJHarry Potter y el cáliz de fuego|AY3AZ"
 VECTORS = [  # spec/sip2 1.6: all computed there by running code
@@ -46,10 +49,23 @@ VECTORS = [  # spec/sip2 1.6: all computed there by running code
     + b"|AF"
     + 222 * b"z"
     + b"|AY0AZ0FAE",
-    b"9300CNkiosk1|COs3cret|CPMAIN|AY0AZF4DA",
-    b"11YN20260301    093000                  AOBR1|AA29999000123|AB31000003|AC|AD1234|BON|BIN|"
-    b"AY4AZEB08",
 ]
+GOLDEN = """\
+> 9300CNkiosk1|COs3cret|CPMAIN|AY0AZF4DA
+< 941AY0AZFDFD
+> 9900802.00AY1AZFCA0
+< 98YYYYYN10000320260301    0930002.00AOBR1|AMBranch One|BXYYYYYYYYYYYNYYYY|AY1AZE9FA
+> 2300120260301    093000AOBR1|AA29999000123|AC|AD1234|AY2AZF293
+< 24              00120260301    093000AOBR1|AA29999000123|AEDoe, Jane|BLY|CQY|BHEUR|BV0.00|AY2AZE929
+> 6300120260301    093000  Y       AOBR1|AA29999000123|AC|AD1234|BP1|BQ5|AY3AZEE92
+< 64              00120260301    093000000100000002000000000000AOBR1|AA29999000123|AEDoe, Jane|BZ0010|CA0005|CB0020|BLY|CQY|BHEUR|BV0.00|CC10.00|AU31000001|AU31000002|AY3AZD820
+> 11YN20260301    093000                  AOBR1|AA29999000123|AB31000003|AC|AD1234|BON|BIN|AY4AZEB08
+< 121NNY20260301    093000AOBR1|AA29999000123|AB31000003|AJThe Master and Margarita|AH2026-03-22|AY4AZE594
+> 09N20260301    09300020260301    093000APMAIN|AOBR1|AB31000003|AC|BIN|AY5AZEE8D
+< 101YNY20260301    093000AOBR1|AB31000003|AQBR1|AJThe Master and Margarita|CL2|AA29999000123|CV01|CTBR1|CY29999000456|DARoe, Richard|AY5AZD98F
+> 3520260301    093000AOBR1|AA29999000123|AY6AZF5E8
+< 36Y20260301    093000AOBR1|AA29999000123|AY6AZF58E
+"""  # noqa: E501 - lines as they are on the wire
 STATUS = b"9900802.00"
 CHECKOUT = b"11YN20260301    093000                  AOBR1|AAada|AB31000003|AC|"
 ANSWER = messages.LoginResponse(ok=True)
@@ -66,7 +82,7 @@ def events(connection: Connection, data: bytes) -> list[object]:
     return happened
 
 
-@pytest.mark.parametrize("line", VECTORS)
+@pytest.mark.parametrize("line", [*VECTORS, *(x[2:].encode() for x in GOLDEN.splitlines())])
 def test_checksums_are_exact(line: bytes) -> None:
     assert checksum(line[:-4]) == line[-4:]
     checked = take_apart(line)
@@ -75,6 +91,25 @@ def test_checksums_are_exact(line: bytes) -> None:
     assert seal(checked.body, checked.sequence) == line
     assert take_apart(line[:-4] + line[-4:].lower()).intact
     assert not take_apart(b"8" + line[1:], in_use=True).intact
+
+
+def test_holds_the_golden_dialogue_byte_for_byte() -> None:
+    library, terminal = Connection(), SCConnection()
+    lines = [line[2:].encode() for line in GOLDEN.splitlines()]
+
+    for asked, told in zip(lines[::2], lines[1::2], strict=True):
+        library.receive_data(asked + b"\r")
+        request = library.next_event()
+        assert isinstance(request, Request)
+        assert request.warnings == ()
+        response = decode(take_apart(told).body.decode(), RESPONSES)
+        assert library.send(response) == told + b"\r"
+        number = take_apart(asked).sequence
+        while terminal.send(request.message) != asked + b"\r":  # the transcript leaves some out
+            terminal.receive_data(b"941\r")
+            assert isinstance(terminal.next_event(), Response), number
+        terminal.receive_data(told + b"\r")
+        assert terminal.next_event() == Response(response)
 
 
 def test_answers_as_it_was_asked() -> None:

@@ -194,6 +194,10 @@ def test_tells_of_a_checksum_that_nobody_can_explain() -> None:
     assert deviation.said == "the checksum is AAAA and ought to be FCA0"
 
 
+def test_a_byte_behind_a_checksum_that_is_no_delimiter_belongs_to_a_value() -> None:
+    assert told(b"97AY1AZ0\xf2") == ["encoding", "no-delimiter", "foreign-field"]
+
+
 def test_tells_of_bytes_that_are_no_text() -> None:
     line = b"17" + NOW.encode() + b"AOBR1|AB\xff|"
 

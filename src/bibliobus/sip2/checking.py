@@ -13,8 +13,9 @@ import re
 from typing import NamedTuple
 
 _STANDARD = re.compile(rb"AY([ -~])AZ([0-9A-Fa-f]{4})")
+_MARKS = rb" -/:-@\[-`{-~"  # what may be a delimiter
 _LENIENT = re.compile(
-    rb"(?:AY([ -~])[^0-9A-Za-z]?AZ([0-9A-Fa-f]{1,4})|AZ([0-9A-Fa-f]{4}))[^0-9A-Za-z]?\Z"
+    rb"(?:AY([ -~])[%b]?AZ([0-9A-Fa-f]{1,4})|AZ([0-9A-Fa-f]{4}))[%b]?\Z" % (2 * (_MARKS,))
 )
 _WITHOUT_NUMBER = (b"96", b"97")
 

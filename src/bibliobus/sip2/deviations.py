@@ -13,14 +13,20 @@ from enum import Enum
 
 from bibliobus.sip2 import checking
 from bibliobus.sip2.codec import Layout, Message, aligned, decode, is_aligned, parted
-from bibliobus.sip2.dialect import MAX_FIELD_LENGTH, Dialect
+from bibliobus.sip2.dialect import FIELD_NAME, MAX_FIELD_LENGTH, Dialect
 from bibliobus.sip2.fields import Group, Named
 from bibliobus.sip2.framing import bare
-from bibliobus.sip2.messages import CheckoutResponse, Hold, Renew, RenewAllResponse, RenewResponse
+from bibliobus.sip2.messages import (
+    ACSStatus,
+    CheckoutResponse,
+    Hold,
+    Renew,
+    RenewAllResponse,
+    RenewResponse,
+)
 from bibliobus.sip2.values import BLANK_OR_TIMESTAMP, TIMESTAMP, Kind
 
 _PLAIN = Dialect()
-_NAME = re.compile("[0-9A-Z]{2}")
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NUMBER_ALONE = re.compile("AY.[^0-9A-Za-z]?", re.DOTALL)
@@ -61,10 +67,11 @@ class Rule(Enum):
     NUMBER_ORDER = "Numbers go up by one, and after 9 comes 0", "Sequence Number", True
     DAMAGED_ANSWERED = "A damaged request is answered with 96", "Request SC Resend"
     NEEDLESS_RESEND = "An intact request is not asked for again", "Request SC Resend"
+    RESENT = "After 96 the terminal sends the same bytes again", "Request SC Resend"
     RESEND = "97 gets the last answer again, byte for byte", "Request ACS Resend"
     RESEND_OF_NOTHING = "97 before any answer gets 96", "Request ACS Resend"
     REPEAT = "A repeated request gets its first answer and is done once", "Sequence Number"
-    ECHO = "An answer names the request's patron and item", "Fields"
+    ECHO = "An answer names the request's patron and item", "Fields", True
     VERSION = "Fields of 2.00 are not sent to a terminal of 1.00", "SC Status"
     PRINT_WIDTH = "Print lines keep to the width that the terminal gave", "SC Status"
     LOGIN_FIRST = "A login comes before anything else, if there is one", "Login", True
@@ -185,8 +192,11 @@ def _of_body(cls: type[Message], body: str, delimiter: str) -> Iterator[Deviatio
     for name, place, at in layout.places():
         text = straight[at : at + place.kind.width]
         yield from _of_value(f"{name} ({at}:{at + place.kind.width})", place.kind, text)
-    yield from _of_named(cls, straight[layout.length :].split(delimiter), delimiter)
-    yield from _of_sense(decode(straight, {cls.code: cls}, delimiter))
+    pieces = straight[layout.length :].split(delimiter)
+    yield from _of_named(cls, pieces, delimiter)
+    message = decode(straight, {cls.code: cls}, delimiter)
+    yield from _of_presence(message, {piece.lstrip(" ")[:2] for piece in pieces})
+    yield from _of_sense(message)
 
 
 def _of_named(cls: type[Message], pieces: list[str], delimiter: str) -> Iterator[Deviation]:
@@ -208,13 +218,19 @@ def _of_named(cls: type[Message], pieces: list[str], delimiter: str) -> Iterator
             yield Deviation(Rule.FIELD_NAME, f"blanks stand before {parts[0][:2]}")
         for part in parts:
             yield from _of_field(cls, part, kinds, seen)
-    for name in sorted((_required(layout) | layout.forgiven) - seen):
-        yield Deviation(Rule.MISSING_FIELD, f"{cls.code} has no {name}")
 
 
-def _required(layout: Layout) -> set[str]:
+def _of_presence(message: Message, names: set[str]) -> Iterator[Deviation]:
+    required = _required(message.layout)
+    if isinstance(message, ACSStatus) and message.protocol_version.startswith("1"):
+        required &= message.layout.version_1 or required
+    for name in sorted(required - names):
+        yield Deviation(Rule.MISSING_FIELD, f"{message.code} has no {name}")
+
+
+def _required(layout: Layout) -> frozenset[str]:
     named = (each for name, each in layout.named if name not in layout.optional)
-    return {each.name for each in named if isinstance(each, Named)}
+    return layout.forgiven.union(each.name for each in named if isinstance(each, Named))
 
 
 def _members(each: Named | Group) -> tuple[Named, ...]:
@@ -225,7 +241,7 @@ def _of_field(
     cls: type[Message], part: str, kinds: Mapping[str, Named], seen: set[str]
 ) -> Iterator[Deviation]:
     name, text = part[:2], part[2:]
-    if not _NAME.fullmatch(name):
+    if not FIELD_NAME.fullmatch(name):
         yield Deviation(Rule.FIELD_NAME, f"{name!r} is no field's name")
         return
     named = kinds.get(name)

@@ -20,6 +20,7 @@ from types import MappingProxyType
 DELIMITER = "|"
 MAX_FIELD_LENGTH = 255  # characters of one value: SIP2 2.00, "Variable-length fields"
 
+FIELD_NAME = re.compile("[0-9A-Z]{2}")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _BYTE = re.compile("[\udc80-\udcff]")  # one that made no sense, as `to_text` keeps it
 _PLACEHOLDER = re.compile(r"\{([a-z_]*)\}")
@@ -94,7 +95,7 @@ class Dialect:
         if self.max_field_length < 1 or self.print_width < 1:
             yield "max field length and print width are 1 at least"
         for name in self.hide | (self.only or frozenset()):
-            if not re.fullmatch("[0-9A-Z]{2}", name):
+            if not FIELD_NAME.fullmatch(name):
                 yield f"{name!r} is no field's name: two capitals or digits"
         if self.zone not in ("    ", "0000"):
             yield f"zone {self.zone!r}: four blanks or 0000"

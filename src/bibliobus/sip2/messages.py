@@ -590,3 +590,9 @@ RESPONSES = _by_code(
     RenewResponse, RenewAllResponse,
 )  # fmt: skip
 """What the library's system (ACS) sends."""
+
+ANSWERS: Mapping[str, str] = {
+    "93": "94", "99": "98", "23": "24", "63": "64", "11": "12", "09": "10", "01": "24",
+    "35": "36", "37": "38", "17": "18", "19": "20", "25": "26", "15": "16", "29": "30", "65": "66",
+}  # fmt: skip
+"""Each request's answer, by their codes; that of 97 is whatever was sent before it."""

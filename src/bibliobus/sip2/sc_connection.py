@@ -92,9 +92,16 @@ class SCConnection:
         Raises:
             RuntimeError: The one before it has no answer yet, so this would not be told from it.
         """
+        return self.send_body(self.dialect.to_bytes(self._writer.text(request)))
+
+    def send_body(self, body: bytes) -> bytes:
+        """As `send`, of a message that is written already, up to its number and checksum.
+
+        Raises:
+            RuntimeError: The one before it has no answer yet, so this would not be told from it.
+        """
         if self._request is not None:
             raise RuntimeError("the request before this one has no answer yet")
-        body = self.dialect.to_bytes(self._writer.text(request))
         if self._detecting:
             self._number = b"%d" % self._next_number
             self._next_number = (self._next_number + 1) % 10

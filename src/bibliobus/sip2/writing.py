@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from bibliobus.sip2.codec import Message
-from bibliobus.sip2.dialect import Dialect
+from bibliobus.sip2.dialect import FIELD_NAME, Dialect
 from bibliobus.sip2.fields import Group, Named
 from bibliobus.sip2.values import TIMESTAMP, Kind, as_it_is, encode_zeros_zone
 
@@ -22,8 +22,9 @@ _PLAIN = Dialect()
 def encode(message: Message, dialect: Dialect = _PLAIN) -> str:
     """Write one message, without its terminator, sequence number and checksum.
 
-    Named fields that are None are left out. Neither a control character nor the delimiter gets
-    into a value, and none is longer than the dialect has it (spec/sip2 1.3, 1.4).
+    Named fields that are None are left out, and extra ones whose name is none. Neither a control
+    character nor the delimiter gets into a value, and none is longer than the dialect has it
+    (spec/sip2 1.3, 1.4).
     """
     return writer(dialect).text(message)
 
@@ -83,7 +84,7 @@ class _Function:
         self._scope: dict[str, Any] = {
             "clean": dialect.cleaner(),
             "lines": dialect.lines,
-            "sends": dialect.sends,
+            "sends": lambda name: FIELD_NAME.fullmatch(name) and dialect.sends(name),
             "delimiter": dialect.delimiter,
         }
 
@@ -127,7 +128,7 @@ class _Function:
 
     def extra(self) -> None:
         each = "for name, value in message.extra:\nif sends(name):"
-        self.sometimes(each, f"{{clean(name)}}{{clean(value)}}{self._end}")
+        self.sometimes(each, f"{{name}}{{clean(value)}}{self._end}")
 
     def compiled(self) -> Callable[[Message], str]:
         self._flush()

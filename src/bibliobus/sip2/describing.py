@@ -1,0 +1,211 @@
+"""What a line means, for people and for programs. Passwords and PINs are `***` to both."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum, IntEnum
+
+from bibliobus.sip2 import checking
+from bibliobus.sip2.codec import Message, decode, is_aligned, parted
+from bibliobus.sip2.codes import SummaryType
+from bibliobus.sip2.deviations import Deviation, deviations
+from bibliobus.sip2.dialect import Dialect
+from bibliobus.sip2.errors import SIP2Error
+from bibliobus.sip2.fields import Group, Named
+from bibliobus.sip2.framing import bare
+from bibliobus.sip2.messages import REQUESTS, RESPONSES
+from bibliobus.sip2.values import FeeDetail, PatronStatus, SupportedMessages
+
+ALL_MESSAGES: Mapping[str, type[Message]] = {**REQUESTS, **RESPONSES}
+HIDDEN = "***"
+_SECRET_NAMES = frozenset(
+    each.name
+    for cls in ALL_MESSAGES.values()
+    for _, each in cls.layout.named
+    if isinstance(each, Named) and each.secret
+)
+_ANY_SECRET = re.compile(f"({'|'.join(sorted(_SECRET_NAMES))}).*", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line that was read, or why it could not be."""
+
+    message: Message | None
+    error: str | None
+    sequence: str | None  # the digit in AY
+    intact: bool | None  # whether the checksum fits; None: there is none
+    warnings: tuple[Deviation, ...]
+
+
+def read_line(line: bytes, dialect: Dialect) -> Line:
+    """Read a request or a response. Never raises."""
+    checked = checking.take_apart(bare(line))
+    message, error = None, None
+    try:
+        message = decode(dialect.to_text(checked.body), ALL_MESSAGES, dialect.delimiter)
+    except SIP2Error as wrong:
+        error = str(wrong)
+    return Line(
+        message=message,
+        error=error,
+        sequence=None if checked.sequence is None else checked.sequence.decode("latin-1"),
+        intact=checked.intact if checked.detected else None,
+        warnings=deviations(line, ALL_MESSAGES, dialect),
+    )
+
+
+def shown(line: bytes, dialect: Dialect) -> str:
+    """A line as it came, but for its secrets; control characters are escaped."""
+    checked = checking.take_apart(line)
+    body, trailer = dialect.to_text(checked.body), line[len(checked.body) :].decode("latin-1")
+    cls = ALL_MESSAGES.get(body[:2])
+    if cls is not None and is_aligned(body, cls.layout, dialect.delimiter):
+        length, longest = cls.layout.length, cls.layout.longest
+        parts = (
+            "".join(map(_hidden, parted(piece, longest)))
+            for piece in body[length:].split(dialect.delimiter)
+        )
+        body = body[:length] + dialect.delimiter.join(parts)
+    else:  # nobody knows where its fields begin
+        pieces = body.split(dialect.delimiter)
+        body = dialect.delimiter.join(_ANY_SECRET.sub(rf"\1{HIDDEN}", each) for each in pieces)
+    return printable(body + trailer)
+
+
+def printable(text: str) -> str:
+    """`text` with escapes for whatever might do something to the screen it is shown on."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def _hidden(part: str) -> str:
+    return part[:2] + HIDDEN if part[:2] in _SECRET_NAMES else part
+
+
+# ------------------------------------------------ for people
+
+
+def described(line: Line) -> list[str]:
+    """A line of text for each field, under one with the message's name."""
+    return list(map(printable, _described(line)))
+
+
+def _described(line: Line) -> Iterator[str]:
+    message = line.message
+    if message is None:
+        yield f"unreadable: {line.error}"
+    else:
+        own_words, _, _ = (message.__doc__ or "").partition("\n\n")
+        yield f"{message.code} {message.layout.title}: {' '.join(own_words.split())}"
+        for where, name, text, meaning in _fields(message):
+            yield f"  {where:>5}  {name:26} {text:20} {meaning}".rstrip()
+    if line.sequence is not None:
+        yield f"  {'AY':>5}  {'sequence number':26} {line.sequence}"
+    if line.intact is not None:
+        yield f"  {'AZ':>5}  {'checksum':26} {'right' if line.intact else 'wrong'}"
+    for warning in line.warnings:
+        yield f"  {'note' if warning.rule.note else 'wrong':>5}  {warning}"
+
+
+def _fields(message: Message) -> Iterator[tuple[str, str, str, str]]:
+    """Where each field stands, its name, its text, and what that means."""
+    for name, place, at in message.layout.places():
+        value = getattr(message, name)
+        text = place.kind.encode(value)
+        yield f"{at}:{at + place.kind.width}", name, text, _meaning(value, text, place.kind.names)
+    for name, each in message.layout.named:
+        value = getattr(message, name)
+        if isinstance(each, Group):
+            for record in value:
+                for member, one in zip(each.members, record, strict=True):
+                    if one is not None:
+                        yield member.name, name, member.kind.encode(one), ""
+        elif value is not None:
+            for one in value if each.repeats else (value,):
+                text = HIDDEN if each.secret else each.kind.encode(one)
+                yield each.name, name, text, _meaning(one, text, each.kind.names)
+    for tag, text in message.extra:
+        yield tag, "", HIDDEN if tag in _SECRET_NAMES else text, "not a field of this message"
+
+
+def _meaning(value: object, text: str, names: Mapping[str, str]) -> str:
+    if isinstance(value, PatronStatus | SupportedMessages):
+        return ", ".join(_set_flags(value)).replace("_", " ")
+    if isinstance(value, datetime):
+        zone = "the library's time" if value.tzinfo is None else f"{value:%Z}"
+        return f"{value:%Y-%m-%d %H:%M:%S}, {zone}"
+    if isinstance(value, SummaryType):
+        return value.name.lower().replace("_", " ")
+    return names.get(text, "")
+
+
+def _set_flags(flags: PatronStatus | SupportedMessages) -> list[str]:
+    return [name for name, flag in flags._asdict().items() if flag]
+
+
+# ------------------------------------------------ for programs
+
+
+def as_object(line: Line) -> dict[str, object]:
+    """The same as an object of JSON: times in ISO 8601, amounts as text, lists of flags set."""
+    message = line.message
+    found: dict[str, object] = {"code": None, "name": None, "fields": {}, "extra": []}
+    if message is not None:
+        found = {
+            "code": message.code,
+            "name": message.layout.title,
+            "fields": dict(_values(message)),
+            "extra": [
+                [tag, HIDDEN if tag in _SECRET_NAMES else text] for tag, text in message.extra
+            ],
+        }
+    return found | {
+        "sequence": line.sequence,
+        "checksum": {None: None, True: "right", False: "wrong"}[line.intact],
+        "error": line.error,
+        "warnings": [deviation_object(warning) for warning in line.warnings],
+    }
+
+
+def deviation_object(deviation: Deviation) -> dict[str, object]:
+    """A deviation as an object of JSON."""
+    rule = deviation.rule
+    return {"rule": rule.code, "said": deviation.said, "source": rule.source, "note": rule.note}
+
+
+def _values(message: Message) -> Iterator[tuple[str, object]]:
+    layout = message.layout
+    for name, _ in layout.fixed:
+        yield name, plain(getattr(message, name))
+    for name, each in layout.named:
+        value = getattr(message, name)
+        if value is not None and value != ():
+            secret = isinstance(each, Named) and each.secret
+            yield name, HIDDEN if secret else plain(value)
+
+
+def plain(value: object) -> object:
+    """A field's value in what JSON has."""
+    match value:
+        case PatronStatus() | SupportedMessages():
+            return _set_flags(value)
+        case FeeDetail():
+            return {k: plain(v) for k, v in value._asdict().items() if v is not None}
+        case tuple():
+            return [plain(each) for each in value]
+        case SummaryType():
+            return value.name.lower()
+        case IntEnum():
+            return int(value)
+        case Enum():
+            return value.value
+        case datetime() | date():
+            return value.isoformat()
+        case Decimal():
+            return str(value)
+        case _:
+            return value
