@@ -91,7 +91,7 @@ async def load(app: App, library: Library, *, shared_hashes: bool = False) -> No
         ConfigError: An institution or account has settings that nobody can follow. Nothing was
             written.
     """
-    _check([*library.institutions.values(), *library.accounts])
+    _check(library.institutions.values(), library.accounts)
     hashed = _Hashed(app.verifier, shared=shared_hashes)
     passwords = await asyncio.gather(*(hashed(each.password) for each in library.accounts))
     with_pin = [each for each in library.patrons if each.pin]
@@ -109,12 +109,16 @@ async def load(app: App, library: Library, *, shared_hashes: bool = False) -> No
     await app.database.write(everything)
 
 
-def _check(settings: Iterable[InstitutionSettings | AccountSettings]) -> None:
-    for each in settings:
-        try:
-            dialect_of(each)
-        except ValueError as error:
-            raise ConfigError(str(error)) from error
+def _check(
+    institutions: Iterable[InstitutionSettings], accounts: Iterable[AccountSettings] = ()
+) -> None:
+    try:
+        for institution in institutions:
+            dialect_of(AccountSettings(), institution)
+        for account in accounts:
+            dialect_of(account, InstitutionSettings())
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 class _Hashed:

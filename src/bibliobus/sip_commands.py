@@ -81,10 +81,10 @@ def decode(preset: str | None, encoding: str | None, delimiter: str | None, as_j
 def _lines(stream: Any) -> Iterator[bytes]:
     """Messages, however their lines end; empty lines are none."""
     for chunk in stream:
-        for raw in chunk.replace(b"\r", b"\n").split(b"\n"):
-            line = raw[2:] if raw[:2] in (b"> ", b"< ") else raw
-            if line.strip():
-                yield line
+        for line in chunk.replace(b"\r", b"\n").split(b"\n"):
+            _, raw = linting.unmarked(line)
+            if raw:
+                yield raw
 
 
 # ---------------------------------------------------------------- lint

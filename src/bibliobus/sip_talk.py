@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +19,7 @@ from typing import Any
 import click
 
 from bibliobus.config import ConfigError, address
-from bibliobus.sandbox.terminal import NoAnswer, Terminal
+from bibliobus.sandbox.terminal import ConnectionLost, NoAnswer, Terminal
 from bibliobus.sip2 import ErrorDetection, Message, messages, values
 from bibliobus.sip2.codec import secrets
 from bibliobus.sip2.codes import SummaryType
@@ -58,7 +57,7 @@ class FieldType(click.ParamType[Any]):
     ) -> object:
         """Read it, or say what it ought to be."""
         kind, text = self._kind, str(value)
-        if kind in (values.TIMESTAMP, values.BLANK_OR_TIMESTAMP):
+        if kind.is_time:
             return self._time(text)
         if kind is values.SUMMARY:
             return self._list(text)
@@ -67,8 +66,7 @@ class FieldType(click.ParamType[Any]):
         if kind.width and text.isdigit():
             text = text.zfill(kind.width)
         if not kind.allows(text):
-            says = kind.says.replace("`", "")
-            self.fail(f"{value!r} is not: {', '.join(codes) or says}.", param, ctx)
+            self.fail(f"{value!r} is not: {', '.join(codes) or kind.plainly}.", param, ctx)
         return kind.decode(text)
 
     def _time(self, text: str) -> datetime:
@@ -108,10 +106,11 @@ class Conversation:
 
 
 def _commands() -> dict[str, click.Command]:
-    return {
-        cls.layout.title.lower().replace(" ", "-"): _command(cls)
-        for cls in messages.REQUESTS.values()
-    }
+    return {_name(cls): _command(cls) for cls in messages.REQUESTS.values()}
+
+
+def _name(cls: type[Message]) -> str:
+    return cls.layout.title.lower().replace(" ", "-")
 
 
 def _command(cls: type[Message]) -> click.Command:
@@ -119,14 +118,17 @@ def _command(cls: type[Message]) -> click.Command:
     def say(conversation: Conversation, /, **given: Any) -> None:
         fields = {name: value for name, value in given.items() if value is not None}
         for name in secrets(cls.layout) & given.keys():
-            fields[name] = _secret(name) if given[name] else None
+            if given[name]:
+                fields[name] = _secret(name)
+            else:
+                del fields[name]
         if "institution_id" in dict(cls.layout.named):
             fields["institution_id"] = conversation.institution
         conversation.say(cls(**_complete(cls, fields)))
 
-    own_words, _, _ = (cls.__doc__ or "").partition(" `")
+    own_words, _, _ = cls.layout.words.partition(" `")
     return click.Command(
-        cls.layout.title.lower().replace(" ", "-"),
+        _name(cls),
         callback=say,
         params=list(_parameters(cls)),
         help=f"{cls.code}: {own_words}",
@@ -137,8 +139,13 @@ def _complete(cls: type[Message], fields: dict[str, Any]) -> dict[str, Any]:
     """With the times that were not said, and what a message must have."""
     now = datetime.now().replace(microsecond=0)  # noqa: DTZ005 - the library's own time
     times = {name: now for name, _ in cls.layout.fixed if name in _NOW}
-    blank = dict.fromkeys((name for name, _ in cls.layout.fixed), None)
-    return blank | times | fields
+    blank = {name: place.kind.decode(" " * place.kind.width) for name, place in cls.layout.fixed}
+    forgiven = {
+        name: ""
+        for name, each in cls.layout.named
+        if isinstance(each, Named) and each.name in cls.layout.forgiven
+    }
+    return blank | forgiven | times | fields
 
 
 def _parameters(cls: type[Message]) -> Iterator[click.Parameter]:
@@ -157,14 +164,15 @@ def _parameters(cls: type[Message]) -> Iterator[click.Parameter]:
 
 def _option(name: str, place: Fixed | Named) -> click.Option:
     flag = f"--{name.replace('_', '-')}"
-    says = place.kind.says.replace("`", "")
+    says = place.kind.plainly
     if isinstance(place, Named) and place.secret:
         words = [name, "--pin"] if name == "patron_password" else [name, flag]
         asked = name == "login_password"  # nobody can log in without it
         return click.Option(words, is_flag=True, default=asked, help="Ask for it.")
     if place.kind is values.YES_NO:
-        default = False if isinstance(place, Fixed) else None
-        return click.Option([name, flag], is_flag=True, default=default, flag_value=True)
+        if isinstance(place, Fixed):
+            return click.Option([name, flag], is_flag=True)
+        return click.Option([name, f"{flag}/--no-{flag[2:]}"], default=None)
     if place.kind.names:
         says = ", ".join(each.replace(" ", "-") for each in place.kind.names.values())
     if place.kind is values.SUMMARY:
@@ -201,12 +209,24 @@ class Messages(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the address behind the options, as click wants it."""
-        at = next((i for i, word in enumerate(args) if re.fullmatch(r".*:\d+", word)), None)
-        if at is not None:
-            known = (i for i in range(at + 1, len(args)) if self.get_command(ctx, args[i]))
-            begins = next(known, len(args))
-            args = [*args[:at], *args[at + 1 : begins], args[at], *args[begins:]]
+        at, begins = self._words(args)
+        args = [*args[:at], *args[at + 1 : begins], *args[at : at + 1], *args[begins:]]
         return super().parse_args(ctx, args)
+
+    def _words(self, args: list[str]) -> tuple[int, int]:
+        """Where the address stands, and where the message begins."""
+        valued = {
+            name
+            for option in self.params
+            if isinstance(option, click.Option) and not option.is_flag
+            for name in option.opts
+        }
+        words = [
+            at
+            for at, word in enumerate(args)
+            if not word.startswith("-") and (at == 0 or args[at - 1] not in valued)
+        ]
+        return tuple([*words, len(args), len(args)][:2])  # type: ignore[return-value] # two of them
 
     def invoke(self, ctx: click.Context) -> object:
         """Say in a sentence that nobody answers."""
@@ -218,7 +238,7 @@ class Messages(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """By name, or by code."""
         if (cls := messages.REQUESTS.get(cmd_name)) is not None:
-            cmd_name = cls.layout.title.lower().replace(" ", "-")
+            cmd_name = _name(cls)
         return super().get_command(ctx, cmd_name)
 
 
@@ -296,20 +316,28 @@ def _converse(conversation: Conversation) -> None:
     asking = sys.stdin.isatty()
     if asking:
         click.echo("Type a message, `MESSAGE --help`, `help`, or Ctrl-D to end.")
+    unanswered = False
     while True:
         if asking:
             click.echo("sip> ", nl=False)
         line = sys.stdin.readline()
         if not line:
-            return
+            break
         try:
             words = shlex.split(line)
             if words:
                 _say(conversation, words)
+        except ConnectionLost:
+            raise
+        except NoAnswer as error:
+            click.echo(f"Error: {error}.", err=True)
+            unanswered = True
         except click.ClickException as error:
             error.show()
         except ValueError as error:  # a quotation mark without its other half
             click.echo(f"Error: {error}", err=True)
+    if unanswered:
+        sys.exit(1)
 
 
 def _say(conversation: Conversation, words: Sequence[str]) -> None:

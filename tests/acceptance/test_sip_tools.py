@@ -130,7 +130,8 @@ patron-information P0001 --summary everything
 something else
 help
 checkin "I0205
-send 17%sAO|ABI0205
+send "17%sAO|ABI0205"
+request-acs-resend
 fee-paid P0001 1.50 --payment-type credit-card --currency EUR
 """ % (b" " * 18)
 
@@ -145,9 +146,22 @@ fee-paid P0001 1.50 --payment-type credit-card --currency EUR
     assert "'yesterday' is no time: write 2026-03-01" in done.stderr.decode()
     assert "'everything' is none of hold-items, overdue-items" in done.stderr.decode()
     assert "No closing quotation" in done.stderr.decode()
-    assert "0102EURBV1.50|" in told  # which this door does not answer yet, so it ends here
+    assert "\n> 97\n< 18" in told
+    assert "0102EURBV1.50|" in told  # which this door does not answer yet
     assert done.returncode == 1
     assert done.stderr.decode().endswith("Error: no answer in time.\n")
+
+
+def test_talk_and_lint_understand_each_other(start: Programs) -> None:
+    host, port = start("demo", "--sip", "127.0.0.1:0").ready()
+    script = b"99\n23 P0001 --pin\n11 P0001 I0205 --pin --no-cancel\n17 I0205\n97\n35 P0001\n"
+
+    said = sip("talk", f"{host}:{port}", "--location", "23", "--login", "kiosk", "--raw",
+               typed=script, environment=PASSWORDS)  # fmt: skip
+    checked = sip("lint", "-", typed=said.stdout)
+
+    assert (said.returncode, said.stderr) == (0, b"")
+    assert checked.stdout == b"0 wrong, 0 to note\n"
 
 
 def test_talk_asks_for_a_pin_and_does_not_show_it(start: Programs) -> None:

@@ -12,7 +12,7 @@ from bibliobus.sandbox.terminal import NoAnswer, Terminal
 from bibliobus.sip2 import Dialect, messages
 from bibliobus.sip2.checking import seal
 
-STATUS = messages.SCStatus(status_code="0", max_print_width=80, protocol_version="2.00")
+LOGIN = messages.Login(login_user_id="k", login_password="x")
 OK = seal(b"941", b"0") + b"\r"
 
 
@@ -62,9 +62,9 @@ def test_asks_until_it_understands(library: Library) -> None:
         library.address, Dialect(), timeout=0.2, overheard=lambda *heard: overheard.append(heard)
     ) as terminal:
         library.answers[3:] = [OK]  # no more damage: three times is all it asks
-        answer = terminal.ask(STATUS)
+        answer = terminal.ask(LOGIN)
 
-    sent = seal(b"9900802.00", b"0")
+    sent = seal(b"9300CNk|COx|", b"0")
     assert answer.message == messages.LoginResponse(ok=True)
     assert library.heard == [sent + b"\r"] * 3 + [b"97AZFEF5\r"]
     assert overheard == [
@@ -82,7 +82,7 @@ def test_passes_over_what_is_no_answer_to_it(library: Library) -> None:
     library.answers = [seal(b"940", b"7") + b"\r" + OK]
 
     with Terminal(library.address, Dialect()) as terminal:
-        assert terminal.ask(b"9900802.00").message == messages.LoginResponse(ok=True)
+        assert terminal.ask(b"9300CNk|COx|").message == messages.LoginResponse(ok=True)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_says_why_there_is_no_answer(
         Terminal(library.address, Dialect(), timeout=0.05) as terminal,
         pytest.raises(NoAnswer, match=why),
     ):
-        terminal.ask(STATUS)
+        terminal.ask(LOGIN)
 
 
 def test_says_that_nobody_is_there() -> None:
@@ -114,7 +114,7 @@ def test_says_that_the_connection_was_lost(library: Library) -> None:
     library.answers = [None]
     with Terminal(library.address, Dialect()) as terminal:
         with pytest.raises(NoAnswer):
-            terminal.ask(STATUS)
+            terminal.ask(LOGIN)
         terminal._socket.close()
         with pytest.raises(RuntimeError, match="no answer yet"):
-            terminal.ask(STATUS)
+            terminal.ask(LOGIN)

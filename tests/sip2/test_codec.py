@@ -132,6 +132,8 @@ def test_shows_no_secret() -> None:
     assert "kiosk" in repr(login)
     assert "1234" not in repr(question)
     assert encode(question.without_secrets()) == "2300120260301    093000AOBR1|AA1|"
+    stray = decode("09N20260301    09300020260301    093000AOBR1|AB1|AD1234|ac1|", REQUESTS)
+    assert stray.without_secrets().extra == ()  # 09 has no AD
     assert login.without_secrets() == login  # what must be there stays
     assert "t3rminal" not in repr(question)
 
@@ -163,6 +165,15 @@ def test_writes_an_odd_offset_as_the_nearest_it_has() -> None:
     nepal = timezone(timedelta(hours=5, minutes=45))
 
     assert v.TIMESTAMP.encode(datetime(2026, 3, 1, 9, 30, tzinfo=nepal)) == "20260301   F094500"
+    assert v.TIMESTAMP.encode(datetime.min.replace(tzinfo=nepal)) == " " * 18
+
+
+def test_equal_moments_keep_their_own_zones() -> None:
+    utc = datetime(2026, 3, 1, 9, tzinfo=UTC)
+    paris = utc.astimezone(timezone(timedelta(hours=1)))
+
+    assert v.TIMESTAMP.encode(utc) == "20260301   Z090000"
+    assert v.TIMESTAMP.encode(paris) == "20260301   A100000"
 
 
 def test_holds_numbers_within_their_width() -> None:
@@ -176,6 +187,11 @@ def test_holds_numbers_within_their_width() -> None:
     assert v.AMOUNT.decode("1E9999999") is None
     assert v.AMOUNT.decode("1,50") is None
     assert v.AMOUNT.encode(Decimal("1E+2")) == "100"
+    assert v.AMOUNT.encode(Decimal("NaN")) == ""
+    assert v.AMOUNT.encode(Decimal("1." + "0" * 300)) == "1.00"
+    assert v.WHOLE_NUMBER.encode(-5) == "0"
+    assert v.WHOLE_NUMBER.encode(10**12) == "999999999"
+    assert v.WHOLE_NUMBER.encode(None) == ""
 
 
 def test_codes_that_have_no_name_are_kept() -> None:
@@ -203,6 +219,8 @@ BY_KIND: dict[int, st.SearchStrategy[object]] = {
     id(v.ONE_ZERO): st.booleans(),
     id(v.YES_NO_UNKNOWN): st.none() | st.booleans(),
     id(v.TIMESTAMP): MOMENTS,
+    id(v.SYNC_TIMESTAMP): MOMENTS,
+    id(v.ONE_OR_NOT): st.booleans(),
     id(v.BLANK_OR_TIMESTAMP): MOMENTS,
     id(v.DAY): st.dates(),
     id(v.HOLD_MODE): st.none() | st.sampled_from(codes.HoldMode),
@@ -225,7 +243,7 @@ def values_of(place: Fixed | Named) -> st.SearchStrategy[object]:
     return st.integers(0, 10**width - 1)
 
 
-def records_of(group: Group) -> st.SearchStrategy[object]:
+def records_of(group: Group) -> st.SearchStrategy[object]:  # the first is always there
     first, *others = map(values_of, group.members)
     return st.tuples(first, *(st.none() | each for each in others)).map(
         lambda values: group.record(*values)

@@ -337,6 +337,17 @@ def test_the_dialect_may_change_between_two_messages() -> None:
     assert library.send(ANSWER) == b"941\r\n"
 
 
+def test_a_98_for_another_answer_leaves_the_request_undone() -> None:
+    """The terminal sends it again when we are on line, and then it is done."""
+    library = Connection()
+    library.receive_data(seal(CHECKOUT, b"1") + b"\r" + seal(CHECKOUT, b"1") + b"\r")
+    off_line = decode("98NNNNNN100003" + " " * 18 + "2.00AO|BX|", RESPONSES)
+
+    assert isinstance(library.next_event(), Request)
+    library.send(off_line)
+    assert isinstance(library.next_event(), Request)
+
+
 def test_requires_checksums_of_all_but_logins_if_it_is_told_to() -> None:
     library = Connection(Dialect(error_detection=ErrorDetection.REQUIRED))
     login = b"9300CNkiosk|COsecret|"

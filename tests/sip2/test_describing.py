@@ -114,13 +114,16 @@ def test_tells_why_a_line_cannot_be_read() -> None:
 @pytest.mark.parametrize(
     ("line", "visible"),
     [
-        ("9300CNk|COs3cret|AY0AZFFFF", "9300CNk|CO***|AY0AZFFFF"),
+        ("9300CNk|COs3cret|AY0AZFFFF", "9300CNk|CO***|AY0AZ****"),
         ("9300COs3cret|CNk|", "9300CO***|CNk|"),
         (f"23001{NOW}AOx|AA1|ACs3cret| ADs3cret|", f"23001{NOW}AOx|AA1|AC***|AD***|"),
         (f"37{NOW}0100CADBV1.50|AOx|AA1|ADs3cret|", f"37{NOW}0100CADBV1.50|AOx|AA1|AD***|"),
         (f"11NN{NOW}{' ' * 18}AOx|AA1|AB2|BOYADs3cret|", None),
         ("65AOx|AA1|ADs3cret|", "65AOx|AA1|AD***|"),  # its date is missing
         ("XXADs3cret|ACs3cret", "XXAD***|AC***"),
+        ("9300CNkiosk^COs3cret^", "9300CNkiosk^CO***"),  # another delimiter than was said
+        (f"23001{NOW}AOx|AA1|ads3cret|", f"23001{NOW}AOx|AA1|ad***|"),
+        (f"12ONUY{NOW}AO|AA1|AB2|AJAD 79, by Co|AH|", f"12ONUY{NOW}AO|AA1|AB2|AJAD 79, by Co|AH|"),
         ("9900802.00\x1b[2J", "9900802.00\\x1b[2J"),
     ],
 )
@@ -129,6 +132,18 @@ def test_shows_a_line_without_its_secrets(line: str, visible: str | None) -> Non
 
     assert "s3cret" not in seen
     assert visible is None or seen == visible
+
+
+def test_a_pin_that_ran_into_another_field_is_not_shown() -> None:
+    line = f"63001{NOW}  Y       AO|AA1AD6789|BP1AD6789|adx6789|"
+    read = read_line(line.encode(), PLAIN)
+
+    for told in (
+        "\n".join(described(read)),
+        json.dumps(as_object(read)),
+        shown(line.encode(), PLAIN),
+    ):
+        assert "6789" not in told
 
 
 @given(st.binary())

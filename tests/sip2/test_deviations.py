@@ -50,7 +50,7 @@ LENIENT = [  # what others choke on (spec/sip2 6, 7.1), and what is told of it
     (f"17{NOW}AOBR1|AB31000003", ["no-delimiter"]),
     (f"17{NOW}AOBR1||AB31000003|||", ["empty-field"]),
     (f"17{BLANK}AOBR1|AB31000003|", ["time"]),
-    (f"17{'0' * 18}AOBR1|AB31000003|", []),  # the standard's own way of saying that there is none
+    (f"17{'0' * 18}AOBR1|AB31000003|", ["time"]),
     ("17202603010000093000AOBR1|AB31000003|", ["time"]),  # FOLIO, Palace
     ("1720260230    093000AOBR1|AB31000003|", ["time"]),
     ("17YYYYMMDDZZZZHHMMSSAOBR1|AB31000003|", ["time"]),  # Koha's tests
@@ -112,6 +112,8 @@ def test_reads_what_others_choke_on_and_tells_it(line: str, rules: list[str] | N
         (f"15+{NOW}AOBR1|AA1|BY22|", ["value", "missing-field"]),
         (f"29NN{NOW}{BLANK}AOBR1|AA1|", ["missing-field"]),
         (f"37{NOW}0100   BV1,50|AOBR1|AA1|", ["value", "value"]),
+        (f"17{NOW}AOBR1|AB1|ZZ{'x' * 300}|", ["field-length", "foreign-field"]),
+        (f"17{NOW}AOBR1|AB1\x85|", ["control-character"]),
         ("XS", ["unknown-message"]),
         ("", ["unknown-message"]),
         ("11YN2026", ["fixed-length"]),
@@ -132,6 +134,9 @@ def test_tells_what_is_not_as_it_should_be(line: str | bytes, rules: list[str]) 
         (f"101YNN{NOW}AOBR1|AB1|", ["missing-field"]),
         (f"18030101{NOW}AB1|AJEmma|CKbook|", ["value"]),
         ("98YYYYYN10000320260301    0930002.00AOBR1|BXYYY|", ["value"]),
+        (f"98YYYYYN100003{'0' * 18}2.00AOBR1|BX{'Y' * 16}|", []),
+        (f"20U{NOW}AB1|", []),
+        (f"38Y{NOW}AOBR1|AA1|FA1.50|FG1.00|CG2|FA2.00|FG2.00|CG3|", []),
         (f"64{' ' * 14}001{NOW}00010000000200000000    AOBR1|AA1|AEDoe|CG7|CG8|FA1|", []),
     ],
 )
@@ -151,7 +156,7 @@ def test_a_field_of_a_fixed_width_ends_with_it() -> None:
 
 def test_the_terminals_side_tells_as_well() -> None:
     terminal = SCConnection()
-    terminal.send(messages.SCStatus(status_code="0", max_print_width=80, protocol_version="2.00"))
+    terminal.send(messages.Login(login_user_id="k", login_password="x"))
     terminal.receive_data(b"941|AY0AZ" + seal(b"941|", b"0")[-4:])
     terminal.receive_end()
 
@@ -206,11 +211,14 @@ def test_tells_of_bytes_that_are_no_text() -> None:
 
 
 def test_no_secret_is_told() -> None:
-    line = f"23001{NOW}AOBR1|AA1|AC\x01hush|AD6789{'9' * 300}|COsecret|"
-
-    said = " ".join(str(each) for each in deviations(line.encode(), REQUESTS))
-
-    assert not re.search("hush|6789|secret", said)
+    for line in (
+        f"23001{NOW}AOBR1|AA1|AC\x01hush|AD6789{'9' * 300}|COsecret|",
+        f"63001{NOW}  Y       AO|AA1|BP1AD6789|",  # a delimiter was forgotten
+        "2300120260301 AD6789|AO|AA1|AChush|",
+        f"37{NOW}01ad6789|",
+    ):
+        said = " ".join(str(each) for each in deviations(line.encode(), REQUESTS))
+        assert not re.search("hush|6789|secret", said), said
 
 
 def test_time_is_linear_in_what_arrives() -> None:

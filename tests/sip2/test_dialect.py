@@ -76,10 +76,14 @@ def test_print_lines_are_as_wide_as_the_printer() -> None:
 
 def test_hides_what_it_is_told_to() -> None:
     assert "AF" not in encode(LENT, Dialect(hide=frozenset({"AF"})))
-    only = Dialect(only=frozenset({"AA", "AB", "BV"}), hide=frozenset({"BV"}))
-    assert encode(LENT, only) == "121NUY20260301    120000AA1|AB2|"
+    only = Dialect(only=frozenset({"BH", "BV"}), hide=frozenset({"BV", "AO"}))
+    assert encode(LENT, only) == (  # what is required is there, or terminals crash
+        "121NUY20260301    120000AOBR1|AA1|AB2|AJEmma|AH2026-03-22|BHEUR|"
+    )
     unknown = replace(LENT, extra=(("ZZ", "1"), ("ZY", "2")))
     assert encode(unknown, Dialect(hide=frozenset({"ZZ"}))).endswith("|AFEnjoy|ZY2|")
+    trailer = replace(LENT, extra=(("AY", "1"), ("AZ", "1234"), ("z\r", "x")))
+    assert encode(trailer).endswith("|AFEnjoy|")
 
 
 def test_writes_to_a_terminal_of_the_older_version_what_it_knows() -> None:
@@ -101,7 +105,7 @@ def test_writes_times_as_folio_and_palace_do() -> None:
         ("standard", "2026-03-22"),
         ("openncip", "20260322    235900"),
         ("evergreen", "2026-03-22 23:59:00"),
-        ("folio", "20260322    235900"),
+        ("folio", "202603220000235900"),
     ],
 )
 def test_writes_due_dates_in_its_own_way(preset: str, due_date: str) -> None:
@@ -130,7 +134,8 @@ def test_fills_in_templates() -> None:
         ({"encoding": "raw_unicode_escape"}, "no encoding that keeps ASCII"),
         ({"delimiter": "ab"}, "one printable ASCII character"),
         ({"delimiter": "A"}, "no letter and no digit"),
-        ({"delimiter": " "}, "a blank occurs in values"),
+        ({"delimiter": " "}, "it occurs in values that cannot do without it"),
+        ({"delimiter": "."}, "it occurs in values that cannot do without it"),
         ({"delimiter_replacement": "a|"}, "would end a field itself"),
         ({"delimiter_replacement": "\r"}, "would end a field itself"),
         ({"version": "3.00"}, "1.00 or 2.00"),
@@ -195,4 +200,6 @@ def test_fees_in_full_keep_their_order() -> None:
     assert (second.amount, second.fee_identifier, second.item_id) == (Decimal("2.00"), "8", None)
     assert encode(read).endswith("FEoverdue|CG7|FA2.00|FFlost|CG8|")  # each fee in the usual order
     assert "FB" not in encode(read, Dialect(hide=frozenset({"FB"})))
+    later = decode(encode(read).replace("FA1.50", "FAa lot"), RESPONSES)
+    assert encode(later).count("FA") == 2  # where a fee begins is seen, even without its amount
     assert "FC" not in encode(decode(line.replace("01.03.2026", "1 March"), RESPONSES))

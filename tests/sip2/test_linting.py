@@ -32,6 +32,7 @@ BEGIN = "> 9300CNk|COx|\n< 941\n> 9900802.00\n< 98YYYYYN100003{}2.00AOBR1|BX{}|\
 OLD = BEGIN.replace("2.00", "1.00").replace("BXYYYYYYYYYYYYYYYY|", "")
 CHECKOUT = f"11YN{NOW}                  AOBR1|AAada|AB3|AC|"
 LENT = f"121NNY{NOW}AOBR1|AAada|AB3|AJEmma|AH2026-03-22|"
+OFF_LINE = f"98NNNNNN100003{NOW}2.00AOBR1|BX{'N' * 16}|"
 ASKED = f"23001{NOW}AOBR1|AAada|AC|AD|"
 TOLD = f"24              001{NOW}AOBR1|AAada|AEAda|"
 
@@ -58,8 +59,8 @@ def test_finds_nothing_but_a_leap_in_the_golden_transcript() -> None:
 def test_finds_nothing_in_an_ordinary_dialogue() -> None:
     assert found([f"> {CHECKOUT}", f"< {LENT}"]) == []
     assert found([f"> {CHECKOUT}", f"< {LENT}"], begin=OLD) == []
-    off_line = f"98NNNNNN100003{NOW}2.00AOBR1|BX{'N' * 16}|"
-    assert found([f"> {CHECKOUT}", f"< {off_line}"]) == []
+    assert found([f"> {CHECKOUT}", f"< {OFF_LINE}"]) == []
+    assert found([f"> {CHECKOUT}", f"< {LENT}"], begin="\ufeff" + BEGIN) == []
 
 
 @pytest.mark.parametrize(
@@ -85,10 +86,70 @@ def test_finds_nothing_in_an_ordinary_dialogue() -> None:
             [f"> {ASKED}AY1AZ0000", "< 96AZFEF6", f"> {sealed(ASKED, 1)}", f"< {sealed(TOLD, 1)}"],
             [(1, "checksum")],
         ),
-        ([f"> {ASKED}", "< 96", f"> {ASKED}", f"< {TOLD}"], [(2, "needless-resend")]),
         (
-            [f"> {ASKED}", "< 96", f"> {CHECKOUT}", f"< {LENT}"],
-            [(2, "needless-resend"), (3, "resent")],
+            [
+                f"> {sealed(ASKED, 1)}",
+                "< 96AZFEF6",
+                f"> {sealed(ASKED, 1)}",
+                f"< {sealed(TOLD, 1)}",
+            ],
+            [(2, "needless-resend")],
+        ),
+        ([f"> {ASKED}", "< 96", f"> {CHECKOUT}", f"< {LENT}"], [(3, "resent")]),
+        (  # whoever requires checksums may ask for what has none
+            [f"> {ASKED}", "< 96AZFEF6", f"> {sealed(ASKED, 1)}", f"< {sealed(TOLD, 1)}"],
+            [],
+        ),
+        ([f"> {ASKED}AY1AZ0000", "< 96"], [(1, "checksum"), (2, "detection-answered")]),
+        (
+            [f"> {sealed(ASKED, 1)}", f"< {sealed(TOLD, 1)}", "> 97", f"< {sealed(TOLD, 1)}"],
+            [(3, "detection-kept")],
+        ),
+        ([f"> {ASKED}", f"< {TOLD}", "> 97AZ0000", "< 96AZFEF6"], [(3, "checksum")]),
+        ([f"> {ASKED}", f"< {TOLD}", "> 97", "< 96"], [(4, "resend")]),
+        (  # damaged in its code
+            [
+                "> Q" + sealed(ASKED, 2)[1:],
+                "< 96AZFEF6",
+                f"> {sealed(ASKED, 2)}",
+                f"< {sealed(TOLD, 2)}",
+            ],
+            [(1, "checksum"), (1, "unknown-message")],
+        ),
+        (["> XS", "< 96"], [(1, "unknown-message"), (2, "unknown-ignored")]),
+        (  # the answer was only late
+            [
+                f"> {sealed(ASKED, 1)}",
+                f"> {sealed(ASKED, 1)}",
+                f"< {sealed(TOLD, 1)}",
+                f"< {sealed(TOLD, 1)}",
+            ],
+            [],
+        ),
+        (  # off line for a while
+            [
+                f"> {sealed(CHECKOUT, 1)}",
+                f"< {sealed(OFF_LINE, 1)}",
+                f"> {sealed(CHECKOUT, 1)}",
+                f"< {sealed(LENT, 1)}",
+            ],
+            [],
+        ),
+        (  # the terminal comes back, on a new connection
+            [
+                f"> {sealed(CHECKOUT, 7)}",
+                f"< {sealed(LENT, 7)}",
+                "> " + sealed("9300CNk|COx|", 0),
+                "< " + sealed("941", 0),
+            ],
+            [],
+        ),
+        (  # a line that was shown without its PIN
+            [
+                "> " + sealed(ASKED, 1)[:-4].replace("|AD|", "|AD***|") + "****",
+                f"< {sealed(TOLD, 1)}",
+            ],
+            [],
         ),
         (
             [
@@ -135,6 +196,8 @@ def test_finds_what_comes_too_early() -> None:
 
 def test_finds_what_the_older_version_does_not_have() -> None:
     assert found([f"> {ASKED}", f"< {TOLD}BLY|CQY|"], begin=OLD) == [(2, "version")]
+    newer = OLD.replace("1.00AOBR1|", f"2.00AOBR1|BX{'Y' * 16}|")
+    assert found("", begin=newer) == [(0, "version"), (0, "version")]
 
 
 def test_bare_messages_have_their_ends_looked_at() -> None:
@@ -145,8 +208,10 @@ def test_bare_messages_have_their_ends_looked_at() -> None:
         (3, "a line feed follows the carriage return"),
         (4, "it ends with a line feed"),
         (5, "it has no end"),
-        (5, "97 has no answer"),
+        (5, "line 5 (97) has no answer"),
     ]
+    empty = next(lint(b"9900802.00\r\r97\r", Dialect()))
+    assert empty.deviation.said == "there is no message before it"
 
 
 def test_a_captures_own_line_ends_are_no_matter() -> None:

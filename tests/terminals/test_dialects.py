@@ -25,7 +25,10 @@ def test_an_account_has_its_own_dialect_or_the_institutions() -> None:
     assert dialect_of(AccountSettings(), institution) == replace(
         PRESETS["folio"], encoding="latin-1"
     )
-    assert dialect_of(AccountSettings(dialect="koha"), institution) == PRESETS["koha"]
+    assert dialect_of(AccountSettings(dialect="koha"), institution) == replace(
+        PRESETS["koha"], encoding="latin-1"
+    )
+    assert dialect_of(AccountSettings(dialect="palace"), institution) == PRESETS["palace"]
     assert dialect_of(AccountSettings(encoding="ascii"), institution).encoding == "ascii"
 
 

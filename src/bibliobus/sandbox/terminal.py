@@ -21,6 +21,10 @@ class NoAnswer(Exception):
     """The library's system is not there, or does not answer. What was asked may have been done."""
 
 
+class ConnectionLost(NoAnswer):
+    """Nor will anything else be answered on this connection."""
+
+
 class Terminal:
     """A terminal that is connected; a context manager that hangs up at its end.
 
@@ -32,7 +36,7 @@ class Terminal:
             `("<", line)` for answers.
 
     Raises:
-        NoAnswer: Nobody is at this address.
+        ConnectionLost: Nobody is at this address.
     """
 
     def __init__(
@@ -50,7 +54,9 @@ class Terminal:
             self._socket = socket.create_connection(address, timeout)
         except OSError as error:
             host, port = address
-            raise NoAnswer(f"nobody answers at {host}:{port}: {error.strerror or error}") from error
+            raise ConnectionLost(
+                f"nobody answers at {host}:{port}: {error.strerror or error}"
+            ) from error
 
     def __enter__(self) -> Terminal:
         return self
@@ -91,7 +97,7 @@ class Terminal:
         try:
             self._socket.sendall(data)
         except OSError as error:
-            raise NoAnswer(f"the connection is lost: {error.strerror or error}") from error
+            raise ConnectionLost(f"the connection is lost: {error.strerror or error}") from error
 
     def _receive(self) -> None:
         try:
@@ -103,9 +109,9 @@ class Terminal:
             self._send(event.data)
             return
         except OSError as error:
-            raise NoAnswer(f"the connection is lost: {error.strerror or error}") from error
+            raise ConnectionLost(f"the connection is lost: {error.strerror or error}") from error
         if not data:
-            raise NoAnswer("the library's system has hung up")
+            raise ConnectionLost("the library's system has hung up")
         self._heard.feed(data)
         while (line := self._heard.next()) is not None:
             self._overheard("<", line)

@@ -14,12 +14,13 @@ Needs nothing but Python's standard library, and can be used without the rest of
 from bibliobus.sip2 import messages
 from bibliobus.sip2.codec import Message, decode
 from bibliobus.sip2.connection import Close, Connection, Event, Ignored, Reply, Request
-from bibliobus.sip2.dialect import PRESETS, Dialect, ErrorDetection, UnknownMessages
+from bibliobus.sip2.dialect import PLAIN, PRESETS, Dialect, ErrorDetection, UnknownMessages
 from bibliobus.sip2.errors import MessageTooShort, SIP2Error, UnknownMessage
 from bibliobus.sip2.sc_connection import Failed, Response, SCConnection, SCEvent, SendAgain
 from bibliobus.sip2.writing import encode
 
 __all__ = [
+    "PLAIN",
     "PRESETS",
     "Close",
     "Connection",

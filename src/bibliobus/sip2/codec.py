@@ -16,15 +16,14 @@ from typing import Any, ClassVar, TypeVar, dataclass_transform, get_args, get_ty
 
 from bibliobus.sip2.dialect import DELIMITER
 from bibliobus.sip2.errors import MessageTooShort, UnknownMessage
-from bibliobus.sip2.fields import Fixed, Group, Named, Unnamed
-from bibliobus.sip2.values import BLANK_OR_TIMESTAMP, TEXT, TIMESTAMP, looks_like_a_time
+from bibliobus.sip2.fields import SECRET_NAMES, Fixed, Group, Named, Unnamed
+from bibliobus.sip2.values import TEXT, looks_like_a_time
 
 M = TypeVar("M", bound="Message")
 Extra = tuple[tuple[str, str], ...]
 
 _REPEATS = 0  # no piece is as short, so each goes the way of the repeated
 _ANY_LENGTH = sys.maxsize
-_TIMES = (TIMESTAMP, BLANK_OR_TIMESTAMP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +31,7 @@ class Layout:
     """A message's fields, in wire order."""
 
     title: str  # of the message, in the standard
+    words: str  # what it is for, in a sentence or two of ours
     fixed: tuple[tuple[str, Fixed], ...]
     named: tuple[tuple[str, Named | Group], ...]
     optional: frozenset[str]  # attributes of named fields that a sender may leave out
@@ -75,6 +75,7 @@ def _layout(cls: type[Message], title: str, forgiven: str, version_1: str | None
     named = tuple((n, p) for n, p in places.items() if isinstance(p, Named | Group))
     return Layout(
         title=title,
+        words=cleandoc(cls.__doc__ or ""),
         fixed=tuple((n, p) for n, p in places.items() if isinstance(p, Fixed)),
         named=named,
         optional=frozenset(name for name, _ in named if hasattr(cls, name)),
@@ -104,8 +105,9 @@ class Message:
 
     def without_secrets(self: M) -> M:
         """The same message without the passwords and PINs that a sender may leave out."""
-        secret = dict.fromkeys(secrets(self.layout) & self.layout.optional)
-        return replace(self, **secret)  # type: ignore[type-var] # `message` made it a dataclass
+        changes: dict[str, Any] = dict.fromkeys(secrets(self.layout) & self.layout.optional)
+        changes["extra"] = tuple(e for e in self.extra if e[0].upper() not in SECRET_NAMES)
+        return replace(self, **changes)  # type: ignore[type-var] # `message` made it a dataclass
 
     def __repr__(self) -> str:
         """The message with its fields; passwords and PINs as `***`."""
@@ -153,7 +155,7 @@ def message(
 
 def _documented(cls: type[Message]) -> str:
     """The class's own words, then where each field stands and what it holds."""
-    lines = [cleandoc(cls.__doc__ or ""), ""]
+    lines = [cls.layout.words, ""]
     for name, place, at in cls.layout.places():
         lines.append(f"{at}:{at + place.kind.width} {name}: {place.kind.says}")
     for name, each in cls.layout.named:
@@ -256,7 +258,7 @@ def aligned(body: str, layout: Layout) -> str:
     language code before the first time of a message that has none is taken out.
     """
     for _, place, at in layout.places():
-        if place.kind not in _TIMES or looks_like_a_time(body[at : at + 18]):
+        if not place.kind.is_time or looks_like_a_time(body[at : at + 18]):
             continue
         if body[at : at + 2] in layout.longest:
             body = body[:at] + " " * 18 + body[at:]

@@ -88,6 +88,7 @@ class SummaryType(IntEnum):
     FINE_ITEMS = 3
     RECALL_ITEMS = 4
     UNAVAILABLE_HOLDS = 5
+    FEE_DETAILS = 6  # undefined in the standard; fees in full for Gossip and FOLIO
 
 
 LANGUAGES: Mapping[str, str] = {

@@ -23,13 +23,12 @@ from dataclasses import dataclass, field
 from bibliobus.sip2 import checking
 from bibliobus.sip2.codec import Message, decode
 from bibliobus.sip2.deviations import Deviation, deviations
-from bibliobus.sip2.dialect import Dialect, ErrorDetection, UnknownMessages
+from bibliobus.sip2.dialect import PLAIN, Dialect, ErrorDetection, UnknownMessages
 from bibliobus.sip2.errors import SIP2Error, UnknownMessage
 from bibliobus.sip2.framing import Lines, LineTooLong
-from bibliobus.sip2.messages import REQUESTS, Login, RequestACSResend, RequestSCResend
+from bibliobus.sip2.messages import REQUESTS, ACSStatus, Login, RequestACSResend, RequestSCResend
 from bibliobus.sip2.writing import writer
 
-_PLAIN = Dialect()
 CHANGES_SOMETHING = frozenset({"01", "09", "11", "15", "19", "25", "29", "37", "65"})
 
 MAX_LENGTH = 8192  # bytes of one request; spec/reliability 6.1
@@ -41,7 +40,7 @@ class Request:
 
     message: Message
     line: bytes = field(default=b"", repr=False, compare=False)  # as it came
-    dialect: Dialect = field(default=_PLAIN, repr=False, compare=False)
+    dialect: Dialect = field(default=PLAIN, repr=False, compare=False)
 
     @property
     def warnings(self) -> tuple[Deviation, ...]:
@@ -78,7 +77,7 @@ class Connection:
     """One terminal's messages in order, and our answers to them."""
 
     def __init__(self, dialect: Dialect | None = None, max_length: int = MAX_LENGTH) -> None:
-        self._writer = writer(dialect or _PLAIN)
+        self._writer = writer(dialect or PLAIN)
         self._lines = Lines(max_length)
         self._previous: bytes | None = None  # the line of the last request that was handed on
         self._detected = False  # the message being answered asked for error detection
@@ -121,8 +120,10 @@ class Connection:
     def send(self, response: Message) -> bytes:
         """The bytes of an answer to the last `Request`, which 97 will repeat from now on."""
         body = self.dialect.to_bytes(self._writer.text(response))
-        self._last_answer = self._finish(body, self._sequence)
-        return self._last_answer
+        data = self._finish(body, self._sequence)
+        # 98 says that it was not done, so the same message again is to be tried again
+        self._last_answer = None if isinstance(response, ACSStatus) else data
+        return data
 
     def _event(self, line: bytes) -> Event:
         dialect = self.dialect

@@ -15,20 +15,18 @@ from bibliobus.sip2.codes import SummaryType
 from bibliobus.sip2.deviations import Deviation, deviations
 from bibliobus.sip2.dialect import Dialect
 from bibliobus.sip2.errors import SIP2Error
-from bibliobus.sip2.fields import Group, Named
+from bibliobus.sip2.fields import SECRET_NAMES, Group, Named
 from bibliobus.sip2.framing import bare
 from bibliobus.sip2.messages import REQUESTS, RESPONSES
 from bibliobus.sip2.values import FeeDetail, PatronStatus, SupportedMessages
 
 ALL_MESSAGES: Mapping[str, type[Message]] = {**REQUESTS, **RESPONSES}
 HIDDEN = "***"
-_SECRET_NAMES = frozenset(
-    each.name
-    for cls in ALL_MESSAGES.values()
-    for _, each in cls.layout.named
-    if isinstance(each, Named) and each.secret
+_CHECKSUM = re.compile("AZ.*", re.DOTALL)
+_ANY_SECRET = re.compile(f"({'|'.join(sorted(SECRET_NAMES))}).*", re.DOTALL | re.IGNORECASE)
+_RUN_TOGETHER = re.compile(  # a secret whose delimiter was forgotten, or is another one
+    r"((?<=[^\w\s])(?:AC|AD|CO)|(?<=.)A[CD](?=\d{3,})).*", re.DOTALL | re.IGNORECASE
 )
-_ANY_SECRET = re.compile(f"({'|'.join(sorted(_SECRET_NAMES))}).*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +58,30 @@ def read_line(line: bytes, dialect: Dialect) -> Line:
 
 
 def shown(line: bytes, dialect: Dialect) -> str:
-    """A line as it came, but for its secrets; control characters are escaped."""
+    """A line as it came, but for its secrets; control characters are escaped.
+
+    With a secret goes the checksum, which would tell the sum of its characters.
+    """
     checked = checking.take_apart(line)
-    body, trailer = dialect.to_text(checked.body), line[len(checked.body) :].decode("latin-1")
-    cls = ALL_MESSAGES.get(body[:2])
-    if cls is not None and is_aligned(body, cls.layout, dialect.delimiter):
-        length, longest = cls.layout.length, cls.layout.longest
-        parts = (
-            "".join(map(_hidden, parted(piece, longest)))
-            for piece in body[length:].split(dialect.delimiter)
-        )
-        body = body[:length] + dialect.delimiter.join(parts)
-    else:  # nobody knows where its fields begin
-        pieces = body.split(dialect.delimiter)
-        body = dialect.delimiter.join(_ANY_SECRET.sub(rf"\1{HIDDEN}", each) for each in pieces)
+    whole, trailer = dialect.to_text(checked.body), line[len(checked.body) :].decode("latin-1")
+    body = _without_secrets(whole, dialect.delimiter)
+    if body != whole:
+        trailer = _CHECKSUM.sub("AZ****", trailer)
     return printable(body + trailer)
+
+
+def _without_secrets(body: str, delimiter: str) -> str:
+    cls = ALL_MESSAGES.get(body[:2])
+    if body[:2] in RESPONSES:
+        return body  # which have none
+    if cls is None or not is_aligned(body, cls.layout, delimiter):
+        pieces = body.split(delimiter)  # nobody knows where its fields begin
+        return delimiter.join(_ANY_SECRET.sub(rf"\1{HIDDEN}", each) for each in pieces)
+    length, longest = cls.layout.length, cls.layout.longest
+    parts = (
+        "".join(map(_hidden, parted(piece, longest))) for piece in body[length:].split(delimiter)
+    )
+    return body[:length] + delimiter.join(parts)
 
 
 def printable(text: str) -> str:
@@ -83,7 +90,9 @@ def printable(text: str) -> str:
 
 
 def _hidden(part: str) -> str:
-    return part[:2] + HIDDEN if part[:2] in _SECRET_NAMES else part
+    if part[:2].upper() in SECRET_NAMES:
+        return part[:2] + HIDDEN
+    return part[:2] + _RUN_TOGETHER.sub(rf"\1{HIDDEN}", part[2:])
 
 
 # ------------------------------------------------ for people
@@ -99,8 +108,7 @@ def _described(line: Line) -> Iterator[str]:
     if message is None:
         yield f"unreadable: {line.error}"
     else:
-        own_words, _, _ = (message.__doc__ or "").partition("\n\n")
-        yield f"{message.code} {message.layout.title}: {' '.join(own_words.split())}"
+        yield f"{message.code} {message.layout.title}: {' '.join(message.layout.words.split())}"
         for where, name, text, meaning in _fields(message):
             yield f"  {where:>5}  {name:26} {text:20} {meaning}".rstrip()
     if line.sequence is not None:
@@ -126,10 +134,14 @@ def _fields(message: Message) -> Iterator[tuple[str, str, str, str]]:
                         yield member.name, name, member.kind.encode(one), ""
         elif value is not None:
             for one in value if each.repeats else (value,):
-                text = HIDDEN if each.secret else each.kind.encode(one)
+                text = _visible(message, each.name, each.kind.encode(one))
                 yield each.name, name, text, _meaning(one, text, each.kind.names)
     for tag, text in message.extra:
-        yield tag, "", HIDDEN if tag in _SECRET_NAMES else text, "not a field of this message"
+        yield tag, "", _visible(message, tag, text), "not a field of this message"
+
+
+def _visible(message: Message, name: str, text: str) -> str:
+    return _hidden(name + text)[2:] if message.code in REQUESTS else text
 
 
 def _meaning(value: object, text: str, names: Mapping[str, str]) -> str:
@@ -159,9 +171,7 @@ def as_object(line: Line) -> dict[str, object]:
             "code": message.code,
             "name": message.layout.title,
             "fields": dict(_values(message)),
-            "extra": [
-                [tag, HIDDEN if tag in _SECRET_NAMES else text] for tag, text in message.extra
-            ],
+            "extra": [[tag, _visible(message, tag, text)] for tag, text in message.extra],
         }
     return found | {
         "sequence": line.sequence,
@@ -184,8 +194,9 @@ def _values(message: Message) -> Iterator[tuple[str, object]]:
     for name, each in layout.named:
         value = getattr(message, name)
         if value is not None and value != ():
-            secret = isinstance(each, Named) and each.secret
-            yield name, HIDDEN if secret else plain(value)
+            if isinstance(each, Named) and isinstance(value, str):
+                value = _visible(message, each.name, value)
+            yield name, plain(value)
 
 
 def plain(value: object) -> object:

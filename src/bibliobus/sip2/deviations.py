@@ -13,8 +13,8 @@ from enum import Enum
 
 from bibliobus.sip2 import checking
 from bibliobus.sip2.codec import Layout, Message, aligned, decode, is_aligned, parted
-from bibliobus.sip2.dialect import FIELD_NAME, MAX_FIELD_LENGTH, Dialect
-from bibliobus.sip2.fields import Group, Named
+from bibliobus.sip2.dialect import CONTROL, FIELD_NAME, MAX_FIELD_LENGTH, PLAIN, Dialect
+from bibliobus.sip2.fields import SECRET_NAMES, Group, Named
 from bibliobus.sip2.framing import bare
 from bibliobus.sip2.messages import (
     ACSStatus,
@@ -24,10 +24,9 @@ from bibliobus.sip2.messages import (
     RenewAllResponse,
     RenewResponse,
 )
-from bibliobus.sip2.values import BLANK_OR_TIMESTAMP, TIMESTAMP, Kind
+from bibliobus.sip2.values import Kind
 
-_PLAIN = Dialect()
-_CONTROL = re.compile("[\x00-\x1f\x7f]")
+_SECRET = re.compile("|".join(SECRET_NAMES), re.IGNORECASE)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NUMBER_ALONE = re.compile("AY.[^0-9A-Za-z]?", re.DOTALL)
 
@@ -61,8 +60,10 @@ class Rule(Enum):
     # of a dialogue
     TERMINATOR = "A message ends with a carriage return alone", "Message Terminator"
     ANSWER = "Each request gets its one answer", "Standalone Messages"
+    UNKNOWN_IGNORED = "A message of an unknown code gets no answer", "Commands", True
     UNASKED = "The library's system never speaks first", "Standalone Messages"
     DETECTION_ANSWERED = "An answer has error detection if the request had", "Error Handling"
+    DETECTION_KEPT = "A terminal keeps to error detection, but for its login", "Error Handling"
     NUMBER_ANSWERED = "An answer has its request's sequence number", "Sequence Number"
     NUMBER_ORDER = "Numbers go up by one, and after 9 comes 0", "Sequence Number", True
     DAMAGED_ANSWERED = "A damaged request is answered with 96", "Request SC Resend"
@@ -72,7 +73,7 @@ class Rule(Enum):
     RESEND_OF_NOTHING = "97 before any answer gets 96", "Request ACS Resend"
     REPEAT = "A repeated request gets its first answer and is done once", "Sequence Number"
     ECHO = "An answer names the request's patron and item", "Fields", True
-    VERSION = "Fields of 2.00 are not sent to a terminal of 1.00", "SC Status"
+    VERSION = "A terminal of 1.00 is answered in 1.00", "SC Status"
     PRINT_WIDTH = "Print lines keep to the width that the terminal gave", "SC Status"
     LOGIN_FIRST = "A login comes before anything else, if there is one", "Login", True
     NO_STATUS = "A terminal asks for the status before it works", "SC Status", True
@@ -104,7 +105,7 @@ class Deviation:
 
 
 def deviations(
-    line: bytes, messages: Mapping[str, type[Message]], dialect: Dialect = _PLAIN
+    line: bytes, messages: Mapping[str, type[Message]], dialect: Dialect = PLAIN
 ) -> tuple[Deviation, ...]:
     """What a line has that the standard has otherwise. Linear in its length; never raises.
 
@@ -126,7 +127,7 @@ def _of_line(
     body = dialect.to_text(checked.body)
     if _SURROGATE.search(body):
         yield Deviation(Rule.ENCODING, f"some bytes are no {dialect.encoding}")
-    if found := _CONTROL.search(body):
+    if found := CONTROL.search(body):
         yield Deviation(
             Rule.CONTROL_CHARACTER, f"character {found.start()} is {ord(found[0]):#04x}"
         )
@@ -241,6 +242,8 @@ def _of_field(
     cls: type[Message], part: str, kinds: Mapping[str, Named], seen: set[str]
 ) -> Iterator[Deviation]:
     name, text = part[:2], part[2:]
+    if len(text) > MAX_FIELD_LENGTH:
+        yield Deviation(Rule.FIELD_LENGTH, f"{name} has {len(text)} characters")
     if not FIELD_NAME.fullmatch(name):
         yield Deviation(Rule.FIELD_NAME, f"{name!r} is no field's name")
         return
@@ -252,30 +255,32 @@ def _of_field(
     if name in seen and cls.layout.longest[name]:
         yield Deviation(Rule.REPEATED_FIELD, f"{name} comes again; the first one counts")
     seen.add(name)
-    if len(text) > MAX_FIELD_LENGTH:
-        yield Deviation(Rule.FIELD_LENGTH, f"{name} has {len(text)} characters")
     if not named.kind.free or named.kind.width:
         yield from _of_value(name, named.kind, text)
 
 
 def _of_value(where: str, kind: Kind[object], text: str) -> Iterator[Deviation]:
-    if kind in (TIMESTAMP, BLANK_OR_TIMESTAMP):
+    if kind.is_time:
         if (problem := _about_time(kind, text)) is not None:
             yield Deviation(Rule.TIME, f"{where} {problem}")
     elif not kind.allows(text):
-        says = kind.says.replace("`", "")
-        yield Deviation(Rule.VALUE, f"{where} is {text[:40]!r}, not {says}")
+        yield Deviation(Rule.VALUE, f"{where} is {_quoted(text)}, not {kind.plainly}")
 
 
 def _about_time(kind: Kind[object], text: str) -> str | None:
     if kind.allows(text):
         known = kind.decode(text) is not None or not text.strip(" 0")
-        return None if known else f"is {text!r}, which is not on the calendar"
+        return None if known else f"is {_quoted(text)}, which is not on the calendar"
     if not text.strip():
         return "is blank"
     if text[8:12] == "0000" and kind.decode(text) is not None:
         return "has 0000 where the time zone stands: four blanks mean local time"
-    return f"is {text[:40]!r}, not YYYYMMDDZZZZHHMMSS"
+    return f"is {_quoted(text)}, not YYYYMMDDZZZZHHMMSS"
+
+
+def _quoted(text: str) -> str:
+    """The beginning of a value that has a form of its own, and so no secret but by mistake."""
+    return repr(_SECRET.split(text[:40])[0])
 
 
 def _of_sense(message: Message) -> Iterator[Deviation]:

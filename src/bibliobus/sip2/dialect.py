@@ -21,7 +21,7 @@ DELIMITER = "|"
 MAX_FIELD_LENGTH = 255  # characters of one value: SIP2 2.00, "Variable-length fields"
 
 FIELD_NAME = re.compile("[0-9A-Z]{2}")
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _BYTE = re.compile("[\udc80-\udcff]")  # one that made no sense, as `to_text` keeps it
 _PLACEHOLDER = re.compile(r"\{([a-z_]*)\}")
 ENTRY_WORDS = frozenset({"item_id", "title", "due_date"})
@@ -64,8 +64,8 @@ class Dialect:
     delimiter_replacement: str = " "  # for a delimiter inside a value
     max_field_length: int = MAX_FIELD_LENGTH  # characters; what is longer is cut, AF and AG go on
     print_width: int = MAX_FIELD_LENGTH  # characters of an AG, as 99 gave it
-    hide: frozenset[str] = frozenset()  # names of fields never sent; it wins over `only`
-    only: frozenset[str] | None = None  # names of fields sent; None: all
+    hide: frozenset[str] = frozenset()  # optional fields never sent, by name; wins over `only`
+    only: frozenset[str] | None = None  # optional fields sent, by name; None: all
 
     # free text that somebody reads by machine
     zone: str = "    "  # in times without a zone: four blanks, or "0000"
@@ -86,9 +86,9 @@ class Dialect:
         mark = self.delimiter
         if len(mark) != 1 or not mark.isascii() or not mark.isprintable() or mark.isalnum():
             yield f"delimiter {mark!r}: one printable ASCII character, no letter and no digit"
-        elif mark == " ":
-            yield "delimiter ' ': a blank occurs in values"
-        if mark in self.delimiter_replacement or _CONTROL.search(self.delimiter_replacement):
+        elif mark in " .+-*":
+            yield f"delimiter {mark!r}: it occurs in values that cannot do without it"
+        if mark in self.delimiter_replacement or CONTROL.search(self.delimiter_replacement):
             yield f"delimiter replacement {self.delimiter_replacement!r} would end a field itself"
         if self.version not in ("1.00", "2.00"):
             yield f"version {self.version!r}: 1.00 or 2.00"
@@ -104,7 +104,7 @@ class Dialect:
                 yield f"{{{word}}} in {template!r}: known are {', '.join(sorted(words))}"
 
     def sends(self, name: str) -> bool:
-        """Whether the field of this name may be sent."""
+        """Whether a field of this name is sent, if the standard leaves it open."""
         return name not in self.hide and (self.only is None or name in self.only)
 
     def cleaner(self) -> Callable[[str], str]:
@@ -127,7 +127,7 @@ class Dialect:
         return clean
 
     def _clean(self, text: str) -> str:
-        text = _CONTROL.sub(" ", text)
+        text = CONTROL.sub(" ", text)
         if not text.isascii():
             if _swallows(self.encoding):
                 text = _BYTE.sub("?", text)
@@ -211,43 +211,45 @@ def _swallows(encoding: str) -> bool:
     return not all(end.decode(encoding, "surrogateescape").endswith("|") for end in ends)
 
 
-_PLAIN = Dialect()
+PLAIN = Dialect()
 _SIP_TIME = "%Y%m%d    %H%M%S"
 
 PRESETS: Mapping[str, Dialect] = MappingProxyType(
     {
         # the standard's own code page
-        "standard": replace(_PLAIN, encoding="cp850"),
+        "standard": replace(PLAIN, encoding="cp850"),
         # OpenNCIP's SIPServer: due dates as times, fees by their item's barcode
-        "openncip": replace(_PLAIN, due_date=_SIP_TIME, fee_entry="{item_id}"),
+        "openncip": replace(PLAIN, due_date=_SIP_TIME, fee_entry="{item_id}"),
         "koha": replace(
-            _PLAIN,
+            PLAIN,
             terminator="\r\n",
             delimiter_replacement="&#124;",
             fee_entry="{type} {amount} {title}",
         ),
         "evergreen": replace(
-            _PLAIN,
+            PLAIN,
             encoding="ascii",
             due_date="%Y-%m-%d %H:%M:%S",
             entry="{title}",
             fee_entry="{amount} {type} {title}",
         ),
         # King County's mediator in front of Evergreen
-        "kcls": replace(_PLAIN, encoding="ascii", delimiter_replacement=""),
+        "kcls": replace(PLAIN, encoding="ascii", delimiter_replacement=""),
         "folio": replace(
-            _PLAIN,
+            PLAIN,
             encoding="cp850",
             error_detection=ErrorDetection.OFF,
+            unknown_messages=UnknownMessages.ASK_AGAIN,
             zone="0000",
-            due_date=_SIP_TIME,
+            due_date=_SIP_TIME.replace(" ", "0"),
         ),
-        "fsip2": replace(_PLAIN, fee_entry='{fee_id} {amount} "{type}" {title}'),
-        "palace": replace(_PLAIN, encoding="cp850", zone="0000"),
+        "fsip2": replace(PLAIN, fee_entry='{fee_id} {amount} "{type}" {title}'),
+        "invenio": replace(PLAIN, unknown_messages=UnknownMessages.CLOSE),
+        "palace": replace(PLAIN, encoding="cp850", zone="0000"),
         # terminals that wait for the line feed
-        "alexandria": replace(_PLAIN, terminator="\r\n"),
+        "alexandria": replace(PLAIN, terminator="\r\n"),
         # works with checksums switched off only
-        "sirsidynix": replace(_PLAIN, error_detection=ErrorDetection.OFF),
+        "sirsidynix": replace(PLAIN, error_detection=ErrorDetection.OFF),
     }
 )
 """Dialects by name. To alter one: `dataclasses.replace(PRESETS["koha"], encoding="ascii")`."""

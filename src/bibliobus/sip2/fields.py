@@ -17,6 +17,8 @@ from typing import Annotated, Any
 from bibliobus.sip2 import codes, values
 from bibliobus.sip2.values import Kind
 
+SECRET_NAMES = frozenset({"AC", "AD", "CO"})  # passwords and PINs, wherever they turn up
+
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
@@ -32,8 +34,12 @@ class Named:
     name: str
     kind: Kind[Any]
     repeats: bool = False
-    secret: bool = False  # never shown by repr()
     lines: bool = False  # for a screen or a printer: goes on in a further field if it is long
+
+    @property
+    def secret(self) -> bool:
+        """Whether nobody may see its value."""
+        return self.name in SECRET_NAMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +63,10 @@ HoldMode = Annotated[codes.HoldMode | None, Fixed(values.HOLD_MODE)]  # None: no
 PaymentType = Annotated[int, Fixed(values.code(codes.PaymentType, 2))]
 FixedCurrency = Annotated[str, Fixed(values.exactly(3, "   ", _CURRENCY, "[A-Z]{3}"))]
 Ok = Annotated[bool, Fixed(values.ONE_ZERO)]
+PropertiesOk = Annotated[bool, Fixed(values.ONE_OR_NOT)]
 MagneticMedia = Annotated[bool | None, Fixed(values.YES_NO_UNKNOWN)]  # None: "U", not known
 Timestamp = Annotated[datetime | None, Fixed(values.TIMESTAMP)]
+SyncTimestamp = Annotated[datetime | None, Fixed(values.SYNC_TIMESTAMP)]
 OptionalTimestamp = Annotated[datetime | None, Fixed(values.BLANK_OR_TIMESTAMP)]
 Algorithm = Annotated[str, Fixed(values.exactly(1, "0", "`0`: plain text", "0"))]
 Language = Annotated[
@@ -81,8 +89,8 @@ FixedFeeType = Annotated[int, Fixed(values.code(codes.FeeType, 2))]
 # named
 PatronId = Annotated[str, Named("AA", values.TEXT)]
 ItemId = Annotated[str, Named("AB", values.TEXT)]
-TerminalPassword = Annotated[str, Named("AC", values.TEXT, secret=True)]
-PatronPassword = Annotated[str, Named("AD", values.TEXT, secret=True)]
+TerminalPassword = Annotated[str, Named("AC", values.TEXT)]
+PatronPassword = Annotated[str, Named("AD", values.TEXT)]
 PersonalName = Annotated[str, Named("AE", values.TEXT)]
 ScreenMessages = Annotated[tuple[str, ...], Named("AF", values.TEXT, repeats=True, lines=True)]
 PrintLines = Annotated[tuple[str, ...], Named("AG", values.TEXT, repeats=True, lines=True)]
@@ -135,7 +143,7 @@ MediaType = Annotated[
 SortBin = Annotated[str, Named("CL", values.TEXT)]
 HoldPickupDate = Annotated[datetime | None, Named("CM", values.TIMESTAMP)]
 LoginUserId = Annotated[str, Named("CN", values.TEXT)]
-LoginPassword = Annotated[str, Named("CO", values.TEXT, secret=True)]
+LoginPassword = Annotated[str, Named("CO", values.TEXT)]
 LocationCode = Annotated[str, Named("CP", values.TEXT)]
 ValidPatronPassword = Annotated[bool, Named("CQ", values.YES_NO)]
 
@@ -158,10 +166,10 @@ FeeDetails = Annotated[
             Named("FE", values.TEXT),
             Named("FF", values.TEXT),
             Named("CG", values.TEXT),
+            Named("FG", values.AMOUNT),
         ),
     ),
 ]  # Gossip, FOLIO
-AmountPaid = Annotated[Decimal | None, Named("FG", values.AMOUNT)]  # Gossip, FOLIO
 BorrowerType = Annotated[str, Named("FU", values.TEXT)]  # FOLIO
 BorrowerTypeDescription = Annotated[str, Named("FV", values.TEXT)]  # FOLIO
 Licences = Annotated[str, Named("GG", values.TEXT)]  # OCLC Wise

@@ -39,6 +39,11 @@ class Lines:
         """Add what arrived."""
         self._buffer += data
 
+    def clear(self) -> None:
+        """Forget what arrived, but for where a line that was too long will end."""
+        self._buffer.clear()
+        self._searched = 0
+
     def __len__(self) -> int:
         """How many bytes wait here."""
         return len(self._buffer)

@@ -61,7 +61,7 @@ class ACSStatus(Message):
     off_line_ok: f.YesNo  # what was lent off line will be accepted
     timeout_period: f.TenthsOfSeconds
     retries_allowed: f.Retries
-    date_time_sync: f.Timestamp
+    date_time_sync: f.SyncTimestamp
     protocol_version: f.ProtocolVersion
     institution_id: f.InstitutionId  # AO
     library_name: f.LibraryName | None = None  # AM
@@ -185,7 +185,7 @@ class PatronInformationResponse(Message):
     borrower_type_description: f.BorrowerTypeDescription | None = None  # FV
     internet_profile: f.InternetProfile | None = None  # PI
     internal_id: f.InternalId | None = None  # XI
-    fee_details: f.FeeDetails = ()  # FA FB FC FD FE FF CG, for each fee
+    fee_details: f.FeeDetails = ()  # FA FB FC FD FE FF CG FG, for each fee
     screen_messages: f.ScreenMessages = ()  # AF
     print_lines: f.PrintLines = ()  # AG
     extra: f.Extra = ()
@@ -424,7 +424,7 @@ class ItemStatusUpdate(Message):
 class ItemStatusUpdateResponse(Message):
     """Whether the properties were kept."""
 
-    item_properties_ok: f.Ok
+    item_properties_ok: f.PropertiesOk
     transaction_date: f.Timestamp
     item_id: f.ItemId  # AB
     title_id: f.TitleId | None = None  # AJ
@@ -537,7 +537,7 @@ class FeePaidResponse(Message):
     institution_id: f.InstitutionId  # AO
     patron_id: f.PatronId  # AA
     transaction_id: f.TransactionId | None = None  # BK: our receipt
-    amount_paid: f.AmountPaid | None = None  # FG
+    fee_details: f.FeeDetails = ()  # FA FB FC FD FE FF CG FG, for each fee paid
     screen_messages: f.ScreenMessages = ()  # AF
     print_lines: f.PrintLines = ()  # AG
     extra: f.Extra = ()

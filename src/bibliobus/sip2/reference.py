@@ -55,8 +55,7 @@ def reference() -> str:
 def _section(message: type[Message]) -> Iterator[str]:
     layout = message.layout
     yield f"### {message.code} {layout.title}\n"
-    own_words, _, _ = (message.__doc__ or "").partition("\n\n")
-    yield f"`{message.__name__}`: {own_words}\n"
+    yield f"`{message.__name__}`: {layout.words}\n"
     if not layout.fixed and not layout.named:
         return
     yield "| where | field | value | sent | 1.00 |"

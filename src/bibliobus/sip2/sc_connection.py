@@ -8,7 +8,8 @@ standard lets a terminal do so (spec/sip2 1.7, 1.8):
    number, byte for byte, so the other side knows it.
 2. An answer whose checksum does not fit is asked for again with 97.
 3. A 96 has the message sent again; a 96 to a 97 means that nothing gets through.
-4. An answer with another number is not ours: it is dropped, and the waiting goes on.
+4. An answer with another number, or to another kind of request, is not ours: it is dropped, and
+   the waiting goes on.
 5. All that happens so often and no more; then the connection has failed.
 
 One request at a time: the next one may be sent when the answer to this one is there.
@@ -16,21 +17,21 @@ One request at a time: the next one may be sent when the answer to this one is t
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 from bibliobus.sip2 import checking
 from bibliobus.sip2.codec import Message, decode
 from bibliobus.sip2.connection import Ignored
 from bibliobus.sip2.deviations import Deviation, deviations
-from bibliobus.sip2.dialect import Dialect, ErrorDetection
+from bibliobus.sip2.dialect import PLAIN, Dialect, ErrorDetection
 from bibliobus.sip2.errors import SIP2Error
 from bibliobus.sip2.framing import Lines, LineTooLong
-from bibliobus.sip2.messages import RESPONSES, RequestACSResend, RequestSCResend
+from bibliobus.sip2.messages import ANSWERS, RESPONSES, RequestACSResend, RequestSCResend
 from bibliobus.sip2.writing import writer
 
 MAX_LENGTH = 65_536  # bytes of one answer: a 64 with hundreds of items is long (spec/sip2 1.3)
 RETRIES = 3
-_PLAIN = Dialect()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Response:
 
     message: Message
     line: bytes = field(default=b"", repr=False, compare=False)  # as it came
-    dialect: Dialect = field(default=_PLAIN, repr=False, compare=False)
+    dialect: Dialect = field(default=PLAIN, repr=False, compare=False)
 
     @property
     def warnings(self) -> tuple[Deviation, ...]:
@@ -51,7 +52,7 @@ class Response:
 class SendAgain:
     """Bytes to send now; the waiting begins anew."""
 
-    data: bytes
+    data: bytes = field(repr=False)
     reason: str  # for the log
 
 
@@ -65,6 +66,11 @@ class Failed:
 SCEvent = Response | SendAgain | Ignored | Failed
 
 
+def _answers_to(code: str) -> Container[str]:
+    """The codes of a request's answers. 98 may stand for any: the library's system is off line."""
+    return (ANSWERS[code], "98") if code in ANSWERS else RESPONSES
+
+
 class SCConnection:
     """One terminal's requests, and the library's answers to them."""
 
@@ -75,7 +81,7 @@ class SCConnection:
         retries: int = RETRIES,
         max_length: int = MAX_LENGTH,
     ) -> None:
-        self.dialect = dialect or _PLAIN
+        self.dialect = dialect or PLAIN
         self._writer = writer(self.dialect)
         self._detecting = self.dialect.error_detection is not ErrorDetection.OFF
         self._retries = retries
@@ -83,6 +89,7 @@ class SCConnection:
         self._next_number = 0
         self._number: bytes | None = None  # of the request that waits for its answer
         self._request: bytes | None = None  # as it was sent; None: nothing is asked
+        self._expected: Container[str] = RESPONSES  # codes of its answers
         self._asked_for_resend = False  # the last thing sent was a 97
         self._tries_left = 0
 
@@ -102,12 +109,17 @@ class SCConnection:
         """
         if self._request is not None:
             raise RuntimeError("the request before this one has no answer yet")
-        if self._detecting:
+        self._lines.clear()  # what comes late belongs to the request before
+        self._expected = _answers_to(body[:2].decode("latin-1"))
+        self._asked_for_resend = body[:2] == b"97"
+        self._number = None
+        if self._asked_for_resend and self._detecting:
+            body = checking.seal(body, None)
+        elif self._detecting:
             self._number = b"%d" % self._next_number
             self._next_number = (self._next_number + 1) % 10
             body = checking.seal(body, self._number)
         self._request = body + self.dialect.terminator.encode()
-        self._asked_for_resend = False
         self._tries_left = self._retries
         return self._request
 
@@ -145,8 +157,10 @@ class SCConnection:
             if self._asked_for_resend:
                 return self._fail("a 96 was the answer to our 97")
             return self._send_again("asked to resend")
-        if self._detecting and checked.sequence not in (None, self._number):
+        if self._number is not None and checked.sequence not in (None, self._number):
             return Ignored("an answer with another number")
+        if message.code not in self._expected:
+            return Ignored(f"a {message.code}, which answers something else")
         self._request = None
         return Response(message, line, self.dialect)
 

@@ -32,9 +32,16 @@ class Kind(Generic[T]):
     names: Mapping[str, str] = field(default_factory=dict, hash=False)  # what codes mean
     free: bool = False  # may hold anything, so it is cleaned on the way out
 
+    is_time: bool = False
+
     def allows(self, text: str) -> bool:
         """Whether the standard does."""
         return re.fullmatch(self.pattern, text) is not None
+
+    @property
+    def plainly(self) -> str:
+        """As `says`, without marks for Markdown."""
+        return self.says.replace("`", "")
 
 
 def as_it_is(text: str) -> str:
@@ -67,6 +74,7 @@ def _flag(true: str, false: str) -> Kind[bool]:
 
 YES_NO = _flag("Y", "N")
 ONE_ZERO = _flag("1", "0")
+ONE_OR_NOT = replace(ONE_ZERO, says="`1`, or anything else for no", pattern=".")
 
 YES_NO_UNKNOWN: Kind[bool | None] = Kind(
     {"Y": True, "N": False}.get,
@@ -170,7 +178,12 @@ def _whole_number(text: str) -> int | None:
     return int(digits) if len(digits) <= 9 and digits.isascii() and digits.isdigit() else None
 
 
-WHOLE_NUMBER: Kind[int | None] = Kind(_whole_number, str, "whole number", "[0-9]{1,9}")
+WHOLE_NUMBER: Kind[int | None] = Kind(
+    _whole_number,
+    lambda number: "" if number is None else f"{min(max(number, 0), 999_999_999)}",
+    "whole number",
+    "[0-9]{1,9}",
+)
 
 
 def code(names: type[IntEnum], width: int) -> Kind[int]:
@@ -242,9 +255,16 @@ def _decode_amount(text: str) -> Decimal | None:
     return amount if amount.is_finite() and abs(amount.adjusted()) < 12 else None
 
 
+def _encode_amount(amount: Decimal | None) -> str:
+    if amount is None or not amount.is_finite() or abs(amount.adjusted()) >= 12:
+        return ""
+    text = f"{amount:f}"
+    return text if len(text) <= 16 else f"{amount:.2f}"
+
+
 AMOUNT: Kind[Decimal | None] = Kind(
     _decode_amount,
-    lambda amount: "" if amount is None else f"{amount:f}",
+    _encode_amount,
     "decimal number with a dot, whole units",
     r"-?[0-9]+(\.[0-9]+)?",
 )
@@ -275,6 +295,7 @@ class FeeDetail(NamedTuple):
     cost_type: str | None = None  # FE
     cost_type_description: str | None = None  # FF
     fee_identifier: str | None = None  # CG: what 37 names it by
+    amount_paid: Decimal | None = None  # FG: in 38, what was paid of it
 
 
 # ---------------------------------------------------------------- times
@@ -309,19 +330,26 @@ def _decode_timestamp(text: str) -> datetime | None:
 def _timestamp_encoder(no_zone: str) -> Callable[[datetime | None], str]:
     """A function that writes times; `no_zone` are the four characters that mean "local"."""
 
-    @lru_cache(maxsize=4096)
-    def encode(moment: datetime | None) -> str:
-        if moment is None:
-            return " " * 18
-        offset, zone = moment.utcoffset(), no_zone
-        if offset is not None:
-            hours = round(offset / timedelta(hours=1))
-            letter = _LETTER_OF[hours if -12 <= hours <= 12 else 0]
-            moment, zone = moment.astimezone(_ZONES[letter]), f"   {letter}"
+    @lru_cache(maxsize=4096)  # not of aware times: equal ones may have different zones
+    def written(moment: datetime, zone: str) -> str:
         return (
             f"{moment.year:04d}{moment.month:02d}{moment.day:02d}{zone}"
             f"{moment.hour:02d}{moment.minute:02d}{moment.second:02d}"
         )
+
+    def encode(moment: datetime | None) -> str:
+        if moment is None:
+            return " " * 18
+        offset = moment.utcoffset()
+        if offset is None:
+            return written(moment, no_zone)
+        hours = round(offset / timedelta(hours=1))
+        letter = _LETTER_OF[hours if -12 <= hours <= 12 else 0]
+        try:
+            moment = moment.astimezone(_ZONES[letter])
+        except OverflowError:  # at either end of time
+            return " " * 18
+        return written(moment.replace(tzinfo=None), f"   {letter}")
 
     return encode
 
@@ -330,8 +358,9 @@ TIMESTAMP: Kind[datetime | None] = Kind(
     _decode_timestamp,
     _timestamp_encoder("    "),
     "`YYYYMMDDZZZZHHMMSS`",
-    "[0-9]{8}(    |   [A-IK-Z])[0-9]{6}|0{18}",
+    "[0-9]{8}(    |   [A-IK-Z])[0-9]{6}",
     18,
+    is_time=True,
 )
 """`YYYYMMDDZZZZHHMMSS`. Four blanks are the library's own time, here a datetime without a zone;
 three blanks and a letter are a military zone, `Z` being UTC. None is written as 18 blanks, and
@@ -339,6 +368,10 @@ read from whatever is no date."""
 
 BLANK_OR_TIMESTAMP = replace(
     TIMESTAMP, says=f"{TIMESTAMP.says} or blank", pattern=f"{TIMESTAMP.pattern}| {{18}}"
+)
+
+SYNC_TIMESTAMP = replace(
+    TIMESTAMP, says=f"{TIMESTAMP.says} or 18 zeros", pattern=f"{TIMESTAMP.pattern}|0{{18}}"
 )
 
 encode_zeros_zone = _timestamp_encoder("0000")

@@ -12,14 +12,12 @@ from functools import lru_cache
 from typing import Any
 
 from bibliobus.sip2.codec import Message
-from bibliobus.sip2.dialect import FIELD_NAME, Dialect
+from bibliobus.sip2.dialect import FIELD_NAME, PLAIN, Dialect
 from bibliobus.sip2.fields import Group, Named
 from bibliobus.sip2.values import TIMESTAMP, Kind, as_it_is, encode_zeros_zone
 
-_PLAIN = Dialect()
 
-
-def encode(message: Message, dialect: Dialect = _PLAIN) -> str:
+def encode(message: Message, dialect: Dialect = PLAIN) -> str:
     """Write one message, without its terminator, sequence number and checksum.
 
     Named fields that are None are left out, and extra ones whose name is none. Neither a control
@@ -58,16 +56,16 @@ class Writer:
         for name, each in cls.layout.named:
             if isinstance(each, Group):
                 function.group(name, each)
-            elif self._sends(each.name, cls):
+            elif self._sends(each.name, cls, required=name not in cls.layout.optional):
                 function.named(name, each, optional=name in cls.layout.optional)
         if self.dialect.version == "2.00":
             function.extra()
         return function.compiled()
 
-    def _sends(self, name: str, cls: type[Message]) -> bool:
+    def _sends(self, name: str, cls: type[Message], *, required: bool) -> bool:
         old = cls.layout.version_1
         in_version = self.dialect.version == "2.00" or old is None or name in old
-        return in_version and self.dialect.sends(name)
+        return in_version and (required or self.dialect.sends(name))
 
 
 class _Function:
@@ -84,7 +82,9 @@ class _Function:
         self._scope: dict[str, Any] = {
             "clean": dialect.cleaner(),
             "lines": dialect.lines,
-            "sends": lambda name: FIELD_NAME.fullmatch(name) and dialect.sends(name),
+            "sends": lambda name: (
+                FIELD_NAME.fullmatch(name) and name not in ("AY", "AZ") and dialect.sends(name)
+            ),
             "delimiter": dialect.delimiter,
         }
 
@@ -119,9 +119,12 @@ class _Function:
 
     def group(self, name: str, group: Group) -> None:
         self._flush()
-        self._source += f"    for record in message.{name}:\n        pass\n"
+        self._source += f"    for record in message.{name}:\n"
         for at, member in enumerate(group.members):
-            if self._dialect.sends(member.name):
+            if at == 0:  # always, so that it is seen where a record begins
+                field = self._field(f"{name}_0", member, "record[0]")
+                self._source += f"        text += f{field!r}\n"
+            elif self._dialect.sends(member.name):
                 field = self._field(f"{name}_{at}", member, "value")
                 self._source += f"        if (value := record[{at}]) is not None:\n"
                 self._source += f"            text += f{field!r}\n"

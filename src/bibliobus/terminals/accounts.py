@@ -10,9 +10,7 @@ import msgspec
 from bibliobus.database import Database, Transaction, Verifier
 from bibliobus.ils import Secret
 from bibliobus.ils.library import AccountEntry, AccountSettings, InstitutionSettings
-from bibliobus.sip2 import PRESETS, Dialect
-
-PLAIN = Dialect()
+from bibliobus.sip2 import PLAIN, PRESETS, Dialect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,22 +63,32 @@ class StoredAccounts:
         )
 
 
-def dialect_of(*settings: AccountSettings | InstitutionSettings) -> Dialect:
-    """The dialect of an account: what the first of these says, and where it is silent the next.
+def dialect_of(own: AccountSettings, institutions: InstitutionSettings) -> Dialect:
+    """The dialect of an account: its own, else its institution's.
+
+    The encoding is the account's, else that of the account's preset if it differs from the usual
+    one, else the institution's, else that of its preset.
 
     Raises:
         ValueError: There is no such preset.
     """
-    dialect = PLAIN
-    for each in reversed(settings):
-        if each.dialect is not None:
-            if each.dialect not in PRESETS:
-                known = ", ".join(PRESETS)
-                raise ValueError(f"there is no dialect {each.dialect!r}; there are {known}")
-            dialect = PRESETS[each.dialect]
-        if each.encoding is not None:
-            dialect = replace(dialect, encoding=each.encoding)
-    return dialect
+    preset = _preset(own.dialect)
+    theirs = _preset(institutions.dialect)
+    encoding = theirs.encoding if institutions.encoding is None else institutions.encoding
+    if own.dialect is not None and preset.encoding != PLAIN.encoding:
+        encoding = preset.encoding
+    return replace(
+        theirs if own.dialect is None else preset,
+        encoding=encoding if own.encoding is None else own.encoding,
+    )
+
+
+def _preset(name: str | None) -> Dialect:
+    if name is None:
+        return PLAIN
+    if name not in PRESETS:
+        raise ValueError(f"there is no dialect {name!r}; there are {', '.join(PRESETS)}")
+    return PRESETS[name]
 
 
 def load_account(tx: Transaction, entry: AccountEntry, password_hash: str) -> None:

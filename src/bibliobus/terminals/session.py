@@ -15,8 +15,9 @@ from typing import Any
 
 from bibliobus.database import DatabaseError
 from bibliobus.ils import CirculationError, Institution, Refused, Secret, Unavailable
-from bibliobus.sip2 import Dialect, Message, Request
+from bibliobus.sip2 import PLAIN, Dialect, Message, Request
 from bibliobus.sip2.connection import CHANGES_SOMETHING
+from bibliobus.sip2.deviations import Rule
 from bibliobus.sip2.messages import (
     Checkin,
     Checkout,
@@ -66,7 +67,8 @@ class Session:
         self._connection = secrets.token_hex(8)
         self._account: Account | None = None
         self._location: str | None = None
-        self.dialect = Dialect()  # how the terminal is written to
+        self.dialect = PLAIN  # how the terminal is written to
+        self._warned: set[Rule] = set()
 
     async def answer(self, request: Request) -> Message | None:
         """The answer to one request, given only when all that it tells is durable; None to one
@@ -80,6 +82,8 @@ class Session:
             return await self._login(message)
         if self._account is None:
             raise HangUp(f"a {message.code} before any login")
+        if logger.isEnabledFor(logging.INFO):
+            self._note_warnings(request)
         institution = self._institutions[self._account.institution]
         handler = HANDLERS.get(type(message))
         if handler is None:
@@ -100,6 +104,13 @@ class Session:
             fault = secrets.token_hex(4)
             logger.exception("%s %s fault=%s", self, type(message).__name__, fault)
             return self._no(call, message, Unavailable(f"a fault of ours, {fault}"))
+
+    def _note_warnings(self, request: Request) -> None:
+        """Say once for each rule that this terminal does not keep to it."""
+        for warning in request.warnings:
+            if warning.rule not in self._warned:
+                self._warned.add(warning.rule)
+                logger.info("%s %s: %s", self, request.message.code, warning)
 
     def _spoken(self, status: SCStatus, dialect: Dialect) -> None:
         """Keep to the version and the print width that a terminal tells of itself.
@@ -132,7 +143,7 @@ class Session:
     async def _login(self, login: Login) -> LoginResponse:
         """93 → 94."""
         self._account = self._location = None
-        self.dialect = Dialect()
+        self.dialect = PLAIN
         if (login.uid_algorithm, login.pwd_algorithm) != ("0", "0"):
             logger.info("%s login refused: only plain logins are known", self)
             return LoginResponse(ok=False)
