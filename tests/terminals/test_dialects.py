@@ -48,6 +48,19 @@ async def test_is_written_to_in_its_dialect(library: Library, connect: Connect) 
     assert re.search(r"\|AH\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}\|", renewed)
 
 
+async def test_lists_say_what_its_dialect_wants(library: Library, connect: Connect) -> None:
+    await library.patron("ada")
+    await library.item("31000001", title="Middlemarch")
+    await library.terminal_account("evergreen", "x", dialect="evergreen")
+    kiosk = await (await connect()).login("kiosk", "kiosk")
+    evergreen = await (await connect()).login("evergreen", "x")
+    await kiosk.send("11YN" + " " * 36 + "AOMAIN|AAada|AB31000001|AC|")
+    asked = f"63001{' ' * 18}  Y       AOMAIN|AAada|AD1234|"
+
+    assert "|AU31000001|" in await kiosk.send(asked)
+    assert "|AUMiddlemarch|" in await evergreen.send(asked)
+
+
 async def test_a_terminal_of_the_older_version_gets_what_it_knows(
     library: Library, terminal: Terminal
 ) -> None:

@@ -19,6 +19,7 @@ from bibliobus.ils import (
     CirculationError,
     EndSessionResult,
     Item,
+    ListEntry,
     NotSupported,
     Origin,
     Patron,
@@ -106,7 +107,7 @@ class EmbeddedILS:
 
     async def patron_list(
         self, patron_id: str, kind: PatronList, start: int = 1, end: int | None = None
-    ) -> Sequence[str]:
+    ) -> Sequence[ListEntry]:
         now = self._clock()
         return await self._read(lambda tx: patrons.entries(tx, patron_id, kind, start, end, now))
 

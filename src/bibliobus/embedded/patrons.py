@@ -9,8 +9,16 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from bibliobus.database import Transaction, to_database
-from bibliobus.ils import CardExpired, CardLost, Patron, PatronBlocked, PatronList, PatronNotFound
+from bibliobus.database import Transaction, from_database, to_database
+from bibliobus.ils import (
+    CardExpired,
+    CardLost,
+    ListEntry,
+    Patron,
+    PatronBlocked,
+    PatronList,
+    PatronNotFound,
+)
 from bibliobus.ils.library import LoanPolicy
 
 _SELECT = """
@@ -28,15 +36,16 @@ _BY_KEY = _SELECT + "key = :key"
 _KEY = "SELECT key FROM patrons WHERE institution = :institution AND barcode = :barcode"
 _LOCK = "SELECT 1 FROM patrons WHERE institution = :institution AND barcode = :barcode"
 
+_LOANS = (
+    "SELECT items.barcode, titles.title, due_at FROM loans"
+    " JOIN items ON items.institution = loans.institution AND items.key = loans.item"
+    " JOIN titles ON titles.institution = items.institution AND titles.key = items.title"
+    " WHERE loans.institution = :institution AND loans.patron = :patron AND ended_at IS NULL"
+)
+_PAGE = " ORDER BY due_at, items.barcode LIMIT :most OFFSET :before"
 _LISTS = {  # the other lists stay empty until there are holds, fees and recalls
-    PatronList.CHARGED: "SELECT items.barcode FROM loans JOIN items"
-    " ON items.institution = loans.institution AND items.key = loans.item"
-    " WHERE loans.institution = :institution AND loans.patron = :patron AND ended_at IS NULL"
-    " ORDER BY due_at, items.barcode LIMIT :most OFFSET :before",
-    PatronList.OVERDUE: "SELECT items.barcode FROM loans JOIN items"
-    " ON items.institution = loans.institution AND items.key = loans.item"
-    " WHERE loans.institution = :institution AND loans.patron = :patron AND ended_at IS NULL"
-    " AND due_at < :now ORDER BY due_at, items.barcode LIMIT :most OFFSET :before",
+    PatronList.CHARGED: _LOANS + _PAGE,
+    PatronList.OVERDUE: _LOANS + " AND due_at < :now" + _PAGE,
 }
 _MOST = 9999  # as many as SIP2 can count
 
@@ -88,7 +97,7 @@ def without_contact(patron: Patron, **changes: int) -> Patron:
 
 def entries(
     tx: Transaction, barcode: str, kind: PatronList, start: int, end: int | None, now: datetime
-) -> Sequence[str]:
+) -> Sequence[ListEntry]:
     """See `ILS.patron_list`."""
     row = tx.row(_KEY, barcode=barcode)
     if row is None:
@@ -98,7 +107,10 @@ def entries(
     if kind not in _LISTS or most <= 0:
         return ()
     rows = tx.rows(_LISTS[kind], patron=row[0], now=to_database(now), most=most, before=before)
-    return [barcode for (barcode,) in rows]
+    return [
+        ListEntry(item_id=item, title_id=title, due_at=from_database(due_at))
+        for item, title, due_at in rows
+    ]
 
 
 def _stored(

@@ -21,6 +21,7 @@ from bibliobus.ils.records import (
     EndSessionResult,
     Fulfilment,
     Item,
+    ListEntry,
     Origin,
     Patron,
     PatronList,
@@ -161,7 +162,7 @@ class ILS(Circulation, Protocol):
 
     async def patron_list(
         self, patron_id: str, kind: PatronList, start: int = 1, end: int | None = None
-    ) -> Sequence[str]:
+    ) -> Sequence[ListEntry]:
         """Entries of one of the patron's lists, in an order that stays.
 
         Args:

@@ -82,6 +82,14 @@ class PatronList(Enum):
     UNAVAILABLE_HOLDS = "unavail_holds"
 
 
+class ListEntry(Record, frozen=True, kw_only=True):
+    """One entry of a patron's list: an item of theirs."""
+
+    item_id: str
+    title_id: str  # as a patron reads it
+    due_at: datetime | None = None  # if it is on loan
+
+
 class CirculationStatus(IntEnum):
     """Where an item is in its life. The numbers are the standard's, for want of better ones."""
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from bibliobus.ils import Institution, Origin, Secret
+from bibliobus.ils import Institution, ListEntry, Origin, Secret
 from bibliobus.sip2 import Dialect, Request, encode
 from bibliobus.terminals.accounts import Account
 
@@ -69,6 +69,13 @@ class Call:
     def due_date(self, moment: datetime) -> str:
         """A due date (AH, whose format the standard leaves open) as the terminal has it."""
         return self.dialect.written_due_date(self.local(moment))
+
+    def entry(self, entry: ListEntry) -> str:
+        """An entry of AS, AT, AU, BU or CD as the terminal has it."""
+        due_date = "" if entry.due_at is None else self.due_date(entry.due_at)
+        return self.dialect.written_entry(
+            item_id=entry.item_id, title=entry.title_id, due_date=due_date
+        )
 
     def moment(self, stamp: datetime | None) -> datetime | None:
         """A terminal's time stamp in UTC: by the library's clock, unless it names a zone."""

@@ -7,8 +7,6 @@ contact, no counts and no lists.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from bibliobus.ils import Patron, PatronList
 from bibliobus.sip2.codes import SummaryType
 from bibliobus.sip2.messages import (
@@ -71,11 +69,11 @@ async def patron_information(call: Call, request: PatronInformation) -> PatronIn
     if not proven:
         status = _unproven_status(patron, proven)
         return no_patron_information(call, request, status=status, valid_patron=True)
-    entries: Sequence[str] = ()
-    if request.summary is not None:
+    asked: dict[SummaryType, tuple[str, ...]] = {}
+    if request.summary in LISTS:
         start, end = request.start_item or 1, request.end_item
         entries = await ils.patron_list(patron.id, LISTS[request.summary], start, end)
-    asked = {request.summary: tuple(entries)}
+        asked[request.summary] = tuple(call.entry(entry) for entry in entries)
     return PatronInformationResponse(
         patron_status=_status(patron),
         language=request.language,

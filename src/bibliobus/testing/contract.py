@@ -179,14 +179,19 @@ class ILSContract:
         )
 
         async def charged(start: int = 1, end: int | None = None) -> list[str]:
-            return list(await library.ils.patron_list("ada", PatronList.CHARGED, start, end))
+            entries = await library.ils.patron_list("ada", PatronList.CHARGED, start, end)
+            return [entry.item_id for entry in entries]
 
         assert await charged() == ["b", "c", "a"]
         assert await charged(1, 1) == ["b"]
         assert await charged(2, 99) == ["c", "a"]
         assert await charged(3, 2) == []
         assert await charged(98, 99) == []
-        assert list(await library.ils.patron_list("ada", PatronList.OVERDUE)) == ["b"]
+        (overdue,) = await library.ils.patron_list("ada", PatronList.OVERDUE)
+        assert overdue.item_id == "b"
+        assert overdue.title_id == "Middlemarch"
+        assert overdue.due_at is not None
+        assert overdue.due_at < now
         assert list(await library.ils.patron_list("ada", PatronList.FINES)) == []
         found = await library.ils.find_patron("ada")
         assert found is not None
@@ -471,4 +476,5 @@ class ILSContract:
 
 
 async def _charged(library: ContractLibrary, patron_id: str) -> list[str]:
-    return list(await library.ils.patron_list(patron_id, PatronList.CHARGED))
+    entries = await library.ils.patron_list(patron_id, PatronList.CHARGED)
+    return [entry.item_id for entry in entries]

@@ -20,6 +20,7 @@ from bibliobus.ils import (
     EndSessionResult,
     Item,
     ItemNotFound,
+    ListEntry,
     LoanLimitReached,
     NotOnLoan,
     Origin,
@@ -121,7 +122,7 @@ class MemoryILS:
 
     async def patron_list(
         self, patron_id: str, kind: PatronList, start: int = 1, end: int | None = None
-    ) -> Sequence[str]:
+    ) -> Sequence[ListEntry]:
         if patron_id not in self._shelf.patrons:
             raise PatronNotFound
         loans = sorted(
@@ -131,7 +132,14 @@ class MemoryILS:
             loans = [loan for loan in loans if loan.due_at < self._clock()]
         elif kind is not PatronList.CHARGED:
             loans = []
-        return [loan.item for loan in loans[max(start, 1) - 1 : end]]
+        return [
+            ListEntry(
+                item_id=loan.item,
+                title_id=self._shelf.items[loan.item].title_id,
+                due_at=loan.due_at,
+            )
+            for loan in loans[max(start, 1) - 1 : end]
+        ]
 
     # -------------------------------------------------------- transactions
 
