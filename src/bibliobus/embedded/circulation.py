@@ -21,10 +21,15 @@ from bibliobus.ils import (
     CheckoutResult,
     CirculationStatus,
     Item,
+    ListEntry,
     LoanLimitReached,
     NotOnLoan,
     Origin,
+    Patron,
+    Refused,
+    RenewAllResult,
     RenewalNotAllowed,
+    Unrenewed,
 )
 from bibliobus.ils.library import LoanPolicy
 
@@ -60,7 +65,9 @@ def checkout(
         if loan.patron != patron.key or not renewal_allowed:
             raise AlreadyOnLoan(patron=patron.record, item=item.record)
         item = items.note(tx, item, properties=item_properties)
-        return _renew(tx, policy, zone, patron, item, loan, origin=origin, now=now)
+        _check_renewable(policy, patron.record, item, loan)
+        due_at = _due_at(policy, zone, now)
+        return _renew(tx, patron, item, loan, due_at=due_at, origin=origin, now=now)
     if patron.record.too_many_charged:
         raise LoanLimitReached(patron=patron.record, item=item.record)
 
@@ -105,6 +112,160 @@ def checkout_no_block(
         tx, patron, item,
         lent_at=lent_at, due_at=due_at, no_block=True, ended_at=ended_at, origin=origin, now=now,
     )  # fmt: skip
+
+
+def renew(
+    tx: Transaction,
+    policy: LoanPolicy,
+    zone: ZoneInfo,
+    patron_id: str,
+    item_id: str | None,
+    *,
+    title_id: str | None,
+    third_party: bool,
+    no_block: bool,
+    no_block_due_at: datetime | None,
+    item_properties: str | None,
+    origin: Origin,
+    now: datetime,
+) -> CheckoutResult:
+    """Make one loan longer, inside the caller's transaction.
+
+    Raises:
+        Refused: Nothing stays written, since the caller's transaction rolls back.
+    """
+    patron = patrons.lock(tx, policy, zone, patron_id, now)
+    if item_id is None:
+        item_id = next(iter(patrons.loan_items(tx, patron, title_id or "")), None)
+    if item_id is None:
+        raise NotOnLoan(patron=patron.record)
+    item = items.lock(tx, item_id)
+    if (loan := item.loan) is None:
+        raise NotOnLoan(patron=patron.record, item=item.record)
+    borrower = patron if loan.patron == patron.key else None
+    if borrower is None:
+        if not third_party:
+            raise AlreadyOnLoan(patron=patron.record, item=item.record)
+        borrower = patrons.by_key(tx, policy, zone, loan.patron, now)
+    if not no_block:
+        _check_renewable(policy, (borrower or patron).record, item, loan)
+
+    item = items.note(tx, item, properties=item_properties)
+    renewed_at = min(origin.transaction_at or now, now) if no_block else now
+    due_at = no_block_due_at if no_block else None
+    return _renew(
+        tx, patron, item, loan,
+        due_at=due_at or _due_at(policy, zone, renewed_at), origin=origin, now=now,
+    )  # fmt: skip
+
+
+def renew_all(
+    tx: Transaction,
+    policy: LoanPolicy,
+    zone: ZoneInfo,
+    patron_id: str,
+    *,
+    origin: Origin,
+    now: datetime,
+) -> RenewAllResult:
+    """Make every loan of a patron longer that may be, inside the caller's transaction.
+
+    Raises:
+        PatronNotFound: Nothing stays written.
+    """
+    patron = patrons.lock(tx, policy, zone, patron_id, now)
+    renewed: list[ListEntry] = []
+    unrenewed: list[Unrenewed] = []
+    for item_id in patrons.loan_items(tx, patron):
+        item = items.lock(tx, item_id)
+        loan = item.loan
+        if loan is None or loan.patron != patron.key:
+            continue  # it has just come back
+        try:
+            _check_renewable(policy, patron.record, item, loan)
+        except RenewalNotAllowed as refused:
+            unrenewed.append(_unrenewed(item, refused))
+            continue
+        due_at = _due_at(policy, zone, now)
+        due_at = _renew(tx, patron, item, loan, due_at=due_at, origin=origin, now=now).due_at
+        renewed.append(ListEntry(item_id=item_id, title_id=item.record.title_id, due_at=due_at))
+    return RenewAllResult(
+        patron=patrons.without_contact(patron.record),
+        renewed=tuple(renewed),
+        unrenewed=tuple(unrenewed),
+    )
+
+
+def _unrenewed(item: StoredItem, refused: Refused) -> Unrenewed:
+    return Unrenewed(
+        item_id=item.record.id,
+        title_id=item.record.title_id,
+        reason=refused.reason,
+        screen_message=str(refused),
+    )
+
+
+def block(
+    tx: Transaction,
+    policy: LoanPolicy,
+    zone: ZoneInfo,
+    patron_id: str,
+    *,
+    card_retained: bool,
+    message: str,
+    origin: Origin,
+    now: datetime,
+) -> Patron:
+    """Take a patron's permissions, inside the caller's transaction.
+
+    Raises:
+        PatronNotFound: Nothing stays written.
+    """
+    patron = patrons.lock(tx, policy, zone, patron_id, now)
+    patrons.block(tx, patron, message, now)
+    kind = "block-card-retained" if card_retained else "block"
+    _record(tx, kind, origin, now, patron=patron.key, item=None, loan=None)
+    return _as_it_is_now(tx, policy, zone, patron, now)
+
+
+def enable(
+    tx: Transaction,
+    policy: LoanPolicy,
+    zone: ZoneInfo,
+    patron_id: str,
+    *,
+    origin: Origin,
+    now: datetime,
+) -> Patron:
+    """Give back what `block` took, inside the caller's transaction.
+
+    Raises:
+        PatronNotFound: Nothing stays written.
+    """
+    patron = patrons.lock(tx, policy, zone, patron_id, now)
+    patrons.enable(tx, patron)
+    _record(tx, "enable", origin, now, patron=patron.key, item=None, loan=None)
+    return _as_it_is_now(tx, policy, zone, patron, now)
+
+
+def _as_it_is_now(
+    tx: Transaction, policy: LoanPolicy, zone: ZoneInfo, patron: StoredPatron, now: datetime
+) -> Patron:
+    changed = patrons.by_key(tx, policy, zone, patron.key, now)
+    return patrons.without_contact((changed or patron).record)
+
+
+def status_update(
+    tx: Transaction, item_id: str, item_properties: str, *, origin: Origin, now: datetime
+) -> Item:
+    """Keep an item's properties, inside the caller's transaction.
+
+    Raises:
+        ItemNotFound: Nothing stays written.
+    """
+    item = items.note(tx, items.lock(tx, item_id), properties=item_properties)
+    _record(tx, "status-update", origin, now, patron=None, item=item.key, loan=None)
+    return item.record
 
 
 def checkin(
@@ -188,26 +349,30 @@ def _lend(
     )
 
 
+def _check_renewable(
+    policy: LoanPolicy, borrower: Patron, item: StoredItem, loan: OpenLoan
+) -> None:
+    if not borrower.renew_ok or loan.renewals >= policy.renewals:
+        raise RenewalNotAllowed(patron=borrower, item=item.record)
+
+
 def _renew(
     tx: Transaction,
-    policy: LoanPolicy,
-    zone: ZoneInfo,
     patron: StoredPatron,
     item: StoredItem,
     loan: OpenLoan,
     *,
+    due_at: datetime,
     origin: Origin,
     now: datetime,
 ) -> CheckoutResult:
-    if not patron.record.renew_ok or loan.renewals >= policy.renewals:
-        raise RenewalNotAllowed(patron=patron.record, item=item.record)
-    due_at = max(_due_at(policy, zone, now), loan.due_at)
+    due_at = max(due_at, loan.due_at)
     tx.run(
         "UPDATE loans SET due_at = :due_at, renewals = renewals + 1"
         " WHERE institution = :institution AND key = :loan",
         due_at=to_database(due_at), loan=loan.key,
     )  # fmt: skip
-    _record(tx, "renew", origin, now, patron=patron.key, item=item.key, loan=loan.key)
+    _record(tx, "renew", origin, now, patron=loan.patron, item=item.key, loan=loan.key)
     return CheckoutResult(
         patron=patrons.without_contact(patron.record),
         item=_on_loan(item.record, due_at),

@@ -25,6 +25,7 @@ from bibliobus.ils import (
     Patron,
     PatronList,
     PatronNotFound,
+    RenewAllResult,
     Secret,
     Unavailable,
     WrongPIN,
@@ -41,7 +42,7 @@ SEEN_AT_MOST = 1_000  # patrons
 _OPERATIONS = frozenset(
     {
         "patron status request", "patron information", "end patron session", "checkout",
-        "checkin", "item information", "magnetic media",
+        "checkin", "item information", "magnetic media", "renew", "renew all", "item status update",
     }
 )  # fmt: skip
 
@@ -73,6 +74,8 @@ class EmbeddedILS:
     # -------------------------------------------------------- capabilities
 
     def supports(self, operation: str) -> bool:
+        if operation in ("block patron", "patron enable"):
+            return self._settings.status_update_ok
         return operation in _OPERATIONS
 
     def check_inst_id(self, institution_id: str, whence: str) -> None:
@@ -168,6 +171,90 @@ class EmbeddedILS:
             )  # fmt: skip
 
         return await self._write(lambda tx: once(tx, origin, now, CheckinResult, lambda: work(tx)))
+
+    async def renew(
+        self,
+        patron_id: str,
+        *,
+        item_id: str | None = None,
+        title_id: str | None = None,
+        third_party: bool = False,
+        no_block: bool = False,
+        no_block_due_at: datetime | None = None,
+        pin: Secret | None = None,
+        item_properties: str | None = None,
+        origin: Origin,
+    ) -> CheckoutResult:
+        if not self._settings.renewal_ok and not no_block:
+            raise NotSupported("renewing is switched off")
+        if pin is not None and not no_block:
+            await self._prove(patron_id, pin)
+        now = self._clock()
+
+        def work(tx: Transaction) -> CheckoutResult:
+            return circulation.renew(
+                tx, self._policy, self._zone, patron_id, item_id,
+                title_id=title_id, third_party=third_party, no_block=no_block,
+                no_block_due_at=no_block_due_at, item_properties=item_properties,
+                origin=origin, now=now,
+            )  # fmt: skip
+
+        return await self._write(lambda tx: once(tx, origin, now, CheckoutResult, lambda: work(tx)))
+
+    async def renew_all(
+        self, patron_id: str, *, pin: Secret | None = None, origin: Origin
+    ) -> RenewAllResult:
+        if not self._settings.renewal_ok:
+            raise NotSupported("renewing is switched off")
+        if pin is not None:
+            await self._prove(patron_id, pin)
+        now = self._clock()
+
+        def work(tx: Transaction) -> RenewAllResult:
+            return circulation.renew_all(
+                tx, self._policy, self._zone, patron_id, origin=origin, now=now
+            )
+
+        return await self._write(lambda tx: once(tx, origin, now, RenewAllResult, lambda: work(tx)))
+
+    async def block(
+        self, patron_id: str, *, card_retained: bool, message: str, origin: Origin
+    ) -> Patron:
+        self._check_status_update()
+        now = self._clock()
+
+        def work(tx: Transaction) -> Patron:
+            return circulation.block(
+                tx, self._policy, self._zone, patron_id,
+                card_retained=card_retained, message=message, origin=origin, now=now,
+            )  # fmt: skip
+
+        return await self._write(lambda tx: once(tx, origin, now, Patron, lambda: work(tx)))
+
+    async def enable(self, patron_id: str, *, pin: Secret | None = None, origin: Origin) -> Patron:
+        self._check_status_update()
+        if pin is not None:
+            await self._prove(patron_id, pin)
+        now = self._clock()
+
+        def work(tx: Transaction) -> Patron:
+            return circulation.enable(
+                tx, self._policy, self._zone, patron_id, origin=origin, now=now
+            )
+
+        return await self._write(lambda tx: once(tx, origin, now, Patron, lambda: work(tx)))
+
+    async def status_update(self, item_id: str, item_properties: str, *, origin: Origin) -> Item:
+        now = self._clock()
+
+        def work(tx: Transaction) -> Item:
+            return circulation.status_update(tx, item_id, item_properties, origin=origin, now=now)
+
+        return await self._write(lambda tx: once(tx, origin, now, Item, lambda: work(tx)))
+
+    def _check_status_update(self) -> None:
+        if not self._settings.status_update_ok:
+            raise NotSupported("terminals may not change what patrons may do")
 
     async def end_patron_session(
         self, patron_id: str, *, pin: Secret | None = None, origin: Origin

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from bibliobus.database import Transaction, from_database, to_database
 from bibliobus.ils import (
+    BlockedAtTerminal,
     CardExpired,
     CardLost,
     ListEntry,
@@ -24,7 +25,7 @@ from bibliobus.ils.library import LoanPolicy
 _SELECT = """
 SELECT key, pin_hash, barcode, name, address, email_addr, home_phone, birth_on, expires_on, ptype,
     home_library, inet_privileges, language, charge_ok, renew_ok, recall_ok, hold_ok, card_lost,
-    screen_message,
+    screen_message, blocked_at,
     (SELECT count(*) FROM loans WHERE loans.institution = patrons.institution
         AND loans.patron = patrons.key AND ended_at IS NULL),
     (SELECT count(*) FROM loans WHERE loans.institution = patrons.institution
@@ -90,6 +91,37 @@ def by_key(
     return None if row is None else _stored(policy, now.astimezone(zone).date(), *row)
 
 
+def block(tx: Transaction, patron: StoredPatron, message: str, now: datetime) -> None:
+    """Take the patron's permissions until `enable`."""
+    tx.run(
+        "UPDATE patrons SET blocked_at = COALESCE(blocked_at, :now), block_message = :message"
+        " WHERE institution = :institution AND key = :key",
+        now=to_database(now), message=message, key=patron.key,
+    )  # fmt: skip
+
+
+def enable(tx: Transaction, patron: StoredPatron) -> None:
+    """Give back what `block` took."""
+    tx.run(
+        "UPDATE patrons SET blocked_at = NULL, block_message = NULL"
+        " WHERE institution = :institution AND key = :key",
+        key=patron.key,
+    )
+
+
+def loan_items(tx: Transaction, patron: StoredPatron, title: str | None = None) -> list[str]:
+    """The barcodes of what the patron has, of one title or of all, in the order of their keys;
+    of one title, the one that is due first.
+    """
+    if title is None:
+        return [row[0] for row in tx.rows(f"{_LOANS} ORDER BY items.key", patron=patron.key)]
+    row = tx.row(
+        f"{_LOANS} AND titles.title = :title ORDER BY due_at, items.key LIMIT 1",
+        patron=patron.key, title=title,
+    )  # fmt: skip
+    return [] if row is None else [row[0]]
+
+
 def without_contact(patron: Patron, **changes: int) -> Patron:
     """What a transaction's result needs of a patron, and a replay row may keep for a day."""
     return replace(patron, address=None, email_addr=None, home_phone=None, birth_on=None, **changes)
@@ -135,18 +167,21 @@ def _stored(
     hold_ok: bool,
     card_lost: bool,
     screen_message: str | None,
+    blocked_at: int | None,
     charged: int,
     overdue: int,
 ) -> StoredPatron:
     """In the order of `_SELECT`."""
     expires = _day(expires_on)
     expired = expires is not None and expires < today
-    usable = not card_lost and not expired
+    usable = not card_lost and not expired and blocked_at is None
     blocks: list[PatronBlocked] = []
     if card_lost:
         blocks.append(CardLost())
     if expired:
         blocks.append(CardExpired())
+    if blocked_at is not None:
+        blocks.append(BlockedAtTerminal())
     if not charge_ok:
         blocks.append(PatronBlocked())
     record = Patron(

@@ -6,6 +6,7 @@ asynchronous. `port` has the calls, `records` what they take and give, `errors` 
 
 from bibliobus.ils.errors import (
     AlreadyOnLoan,
+    BlockedAtTerminal,
     CardExpired,
     CardLost,
     CirculationError,
@@ -33,12 +34,15 @@ from bibliobus.ils.records import (
     Origin,
     Patron,
     PatronList,
+    RenewAllResult,
+    Unrenewed,
 )
 from bibliobus.ils.secret import Secret
 
 __all__ = [
     "ILS",
     "AlreadyOnLoan",
+    "BlockedAtTerminal",
     "CardExpired",
     "CardLost",
     "CheckinResult",
@@ -62,8 +66,10 @@ __all__ = [
     "PatronList",
     "PatronNotFound",
     "Refused",
+    "RenewAllResult",
     "RenewalNotAllowed",
     "Secret",
     "Unavailable",
+    "Unrenewed",
     "WrongPIN",
 ]

@@ -3,7 +3,7 @@
 CirculationError
 ├── Refused        the ILS said no; nothing changed; the patron is told why
 │   ├── PatronNotFound, WrongPIN, LoanLimitReached
-│   ├── PatronBlocked: CardExpired, CardLost
+│   ├── PatronBlocked: CardExpired, CardLost, BlockedAtTerminal
 │   └── ItemNotFound, AlreadyOnLoan, RenewalNotAllowed, NotOnLoan
 ├── NotSupported   this ILS has no such operation; asking again will not help
 └── Unavailable    no answer came; the change may or may not stand
@@ -74,6 +74,13 @@ class CardLost(PatronBlocked):
 
     reason = "card-lost"
     screen_message = "This card was reported lost. Please ask at the desk."
+
+
+class BlockedAtTerminal(PatronBlocked):
+    """A terminal has blocked the card; `ILS.enable` lifts that."""
+
+    reason = "blocked-at-terminal"
+    screen_message = "Your card was blocked at a terminal. Please ask at the desk."
 
 
 class LoanLimitReached(Refused):

@@ -25,6 +25,7 @@ from bibliobus.ils.records import (
     Origin,
     Patron,
     PatronList,
+    RenewAllResult,
 )
 from bibliobus.ils.secret import Secret
 
@@ -109,6 +110,51 @@ class Circulation(Protocol):
         """
         ...
 
+    async def renew(
+        self,
+        patron_id: str,
+        *,
+        item_id: str | None = None,
+        title_id: str | None = None,
+        third_party: bool = False,
+        no_block: bool = False,
+        no_block_due_at: datetime | None = None,
+        pin: Secret | None = None,
+        item_properties: str | None = None,
+        origin: Origin,
+    ) -> CheckoutResult:
+        """Make one loan longer. Never lends what is in.
+
+        Args:
+            patron_id: The barcode on the patron's card, exactly as scanned.
+            item_id: The item's barcode or ISBN, exactly as scanned; None: by `title_id`.
+            title_id: The title as `find_item` gives it: of the patron's loans of that title, the
+                one that is due first. Not looked at if there is an `item_id`.
+            third_party: If somebody else has the item, renew it for them. The result is about
+                the patron who asked.
+            no_block: The terminal renewed it already, while it was off line. No policy can
+                refuse it.
+            no_block_due_at: What the terminal told the patron then; None: by policy.
+            pin: None if it was not sent, which is not the same as wrong.
+            item_properties: Kept with the item as it is, and given back by `find_item`.
+            origin: Where the call comes from, and what names it for a repeat.
+
+        Returns:
+            `renewal_ok` is true, and `due_at` the new date, never earlier than the old one.
+
+        Raises:
+            PatronNotFound: No patron has this id.
+            WrongPIN: A PIN was sent and is not the patron's.
+            ItemNotFound: No item has this id.
+            NotOnLoan: The item is in, or the patron has no loan of this title.
+            AlreadyOnLoan: Somebody else has the item, and `third_party` is false.
+            RenewalNotAllowed: The policy refuses, or the patron who has it may not renew.
+            NotSupported: Lending is switched off.
+
+        Source: ILS.pod, "renew"; SIP2 2.00, message 29.
+        """
+        ...
+
 
 class ILS(Circulation, Protocol):
     """The library's system of record: patrons, items, loans, holds and fees."""
@@ -157,6 +203,64 @@ class ILS(Circulation, Protocol):
         """Whether this is the patron's PIN. False for an unknown patron, after as long.
 
         Source: Patron.pod, "check_password".
+        """
+        ...
+
+    async def renew_all(
+        self, patron_id: str, *, pin: Secret | None = None, origin: Origin
+    ) -> RenewAllResult:
+        """Make all loans of a patron longer, each that the policy lets be.
+
+        Raises:
+            PatronNotFound: No patron has this id.
+            WrongPIN: A PIN was sent and is not the patron's.
+            NotSupported: Lending is switched off.
+
+        Source: ILS.pod, "renew_all"; SIP2 2.00, message 65.
+        """
+        ...
+
+    async def block(
+        self, patron_id: str, *, card_retained: bool, message: str, origin: Origin
+    ) -> Patron:
+        """Take all permissions from a patron until `enable`.
+
+        Args:
+            patron_id: The barcode on the patron's card, exactly as scanned.
+            card_retained: The terminal has kept the card.
+            message: What the terminal says of it, for staff to read.
+            origin: Where the call comes from, and what names it for a repeat.
+
+        Returns:
+            The patron as they are now. Blocking twice changes nothing but the message.
+
+        Raises:
+            PatronNotFound: No patron has this id.
+            NotSupported: Terminals may not block patrons here.
+
+        Source: Patron.pod, "block"; SIP2 2.00, message 01.
+        """
+        ...
+
+    async def enable(self, patron_id: str, *, pin: Secret | None = None, origin: Origin) -> Patron:
+        """Give back what `block` took, and no more: other blocks stay.
+
+        Raises:
+            PatronNotFound: No patron has this id.
+            WrongPIN: A PIN was sent and is not the patron's.
+            NotSupported: Terminals may not block patrons here, nor enable them.
+
+        Source: Patron.pod, "enable"; SIP2 2.00, message 25.
+        """
+        ...
+
+    async def status_update(self, item_id: str, item_properties: str, *, origin: Origin) -> Item:
+        """Keep these properties with an item, as they are, until the next ones come.
+
+        Raises:
+            ItemNotFound: No item has this id.
+
+        Source: Item.pod, "status_update"; SIP2 2.00, message 19.
         """
         ...
 

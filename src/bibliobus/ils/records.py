@@ -164,6 +164,25 @@ class CheckoutResult(Record, frozen=True, kw_only=True):
     print_lines: tuple[str, ...] = ()
 
 
+class Unrenewed(Record, frozen=True, kw_only=True):
+    """A loan that `renew_all` left as it was, and why."""
+
+    item_id: str
+    title_id: str
+    reason: str  # the refusal's, e.g. "renewal-not-allowed"
+    screen_message: str
+
+
+class RenewAllResult(Record, frozen=True, kw_only=True):
+    """What became of all loans of a patron; neither list has anything if there were none."""
+
+    patron: Patron
+    renewed: tuple[ListEntry, ...] = ()
+    unrenewed: tuple[Unrenewed, ...] = ()
+    screen_messages: tuple[str, ...] = ()
+    print_lines: tuple[str, ...] = ()
+
+
 class CheckinResult(Record, frozen=True, kw_only=True):
     """An item was taken back."""
 

@@ -20,6 +20,7 @@ import pytest
 from bibliobus.ils import (
     ILS,
     AlreadyOnLoan,
+    BlockedAtTerminal,
     CardExpired,
     CardLost,
     CheckinResult,
@@ -48,7 +49,9 @@ from bibliobus.ils.library import (
 
 INSTITUTION = "MAIN"
 SETTINGS = InstitutionSettings(
-    name="Contract Library", loans=LoanPolicy(loan_days=21, loan_limit=3, renewals=1)
+    name="Contract Library",
+    status_update_ok=True,
+    loans=LoanPolicy(loan_days=21, loan_limit=3, renewals=1),
 )
 
 
@@ -74,6 +77,12 @@ def origin(key: str | None = None, **more: object) -> Origin:
 def patron(id: str = "ada", **more: object) -> PatronEntry:
     """A patron with PIN 1234."""
     return PatronEntry(**({"id": id, "name": id.title(), "pin": "1234"} | more))  # type: ignore[arg-type]
+
+
+def loan(item: str, patron: str = "ada", *, due_at: datetime) -> LoanEntry:
+    """A loan that began three weeks before it is due."""
+    lent_at = due_at - timedelta(days=21)
+    return LoanEntry(patron=patron, item=item, lent_at=lent_at, due_at=due_at)
 
 
 def item(id: str = "31000001", **more: object) -> ItemEntry:
@@ -416,6 +425,176 @@ class ILSContract:
         await library.ils.checkout("grace", "31000001", origin=origin())
 
         assert await _charged(library, "grace") == ["31000001"]
+
+    # ------------------------------------------------ renewal
+
+    async def test_renews_a_loan_as_often_as_the_policy_lets(
+        self, library: ContractLibrary
+    ) -> None:
+        soon = datetime.now(UTC) + timedelta(days=1)
+        await library.add(document(patron(), item(), loan("31000001", due_at=soon)))
+
+        renewed = await library.ils.renew(
+            "ada", item_id="31000001", item_properties="torn", pin=Secret("1234"), origin=origin()
+        )
+
+        assert renewed.renewal_ok
+        assert not renewed.desensitize  # it was, when it was lent
+        assert renewed.due_at > soon + timedelta(days=10)
+        assert (renewed.patron.id, renewed.item.due_at) == ("ada", renewed.due_at)
+        assert renewed.item.item_properties == "torn"
+        with pytest.raises(RenewalNotAllowed) as refused:
+            await library.ils.renew("ada", item_id="31000001", origin=origin())
+        assert refused.value.item is not None
+        assert refused.value.item.due_at == renewed.due_at
+
+    async def test_renews_by_title_what_is_due_first(self, library: ContractLibrary) -> None:
+        now = datetime.now(UTC)
+        days = {"a": 5, "b": 2, "c": 9}
+        await library.add(
+            document(
+                patron(),
+                *(item(id) for id in days),
+                *(loan(id, due_at=now + timedelta(days=n)) for id, n in days.items()),
+            )
+        )
+
+        renewed = await library.ils.renew("ada", title_id="Middlemarch", origin=origin())
+
+        assert renewed.item.id == "b"
+        with pytest.raises(NotOnLoan):
+            await library.ils.renew("ada", title_id="Emma", origin=origin())
+
+    async def test_refuses_to_renew_what_is_not_there_to_be(self, library: ContractLibrary) -> None:
+        soon = datetime.now(UTC) + timedelta(days=1)
+        await library.add(
+            document(
+                patron(), patron("grace", renew_ok=False), item(), item("in"),
+                loan("31000001", "grace", due_at=soon),
+            )
+        )  # fmt: skip
+
+        with pytest.raises(PatronNotFound):
+            await library.ils.renew("nobody", item_id="31000001", origin=origin())
+        with pytest.raises(WrongPIN):
+            await library.ils.renew("ada", item_id="in", pin=Secret("0"), origin=origin())
+        with pytest.raises(ItemNotFound):
+            await library.ils.renew("ada", item_id="nothing", origin=origin())
+        with pytest.raises(NotOnLoan):
+            await library.ils.renew("ada", item_id="in", origin=origin())
+        with pytest.raises(AlreadyOnLoan):
+            await library.ils.renew("ada", item_id="31000001", origin=origin())
+        with pytest.raises(RenewalNotAllowed):  # it is Grace who may not
+            await library.ils.renew("ada", item_id="31000001", third_party=True, origin=origin())
+        assert await _charged(library, "grace") == ["31000001"]
+
+    async def test_renews_for_whoever_has_it(self, library: ContractLibrary) -> None:
+        soon = datetime.now(UTC) + timedelta(days=1)
+        await library.add(
+            document(patron(), patron("grace"), item(), loan("31000001", "grace", due_at=soon))
+        )
+
+        renewed = await library.ils.renew(
+            "ada", item_id="31000001", third_party=True, origin=origin()
+        )
+
+        assert renewed.patron.id == "ada"
+        assert await _charged(library, "grace") == ["31000001"]
+        assert await _charged(library, "ada") == []
+
+    async def test_records_what_was_renewed_off_line(self, library: ContractLibrary) -> None:
+        now = datetime.now(UTC).replace(microsecond=0)
+        await library.add(
+            document(
+                patron(card_lost=True), item(), loan("31000001", due_at=now + timedelta(days=1))
+            )
+        )
+        promised = now + timedelta(days=40)
+
+        for _ in range(3):  # more than the policy lets
+            renewed = await library.ils.renew(
+                "ada",
+                item_id="31000001",
+                no_block=True,
+                no_block_due_at=promised,
+                pin=Secret("0"),  # nobody can check it any more
+                origin=origin(transaction_at=now - timedelta(hours=1)),
+            )
+
+        assert renewed.due_at == promised
+
+    async def test_renews_all_that_may_be(self, library: ContractLibrary) -> None:
+        soon = datetime.now(UTC) + timedelta(days=1)
+        await library.add(
+            document(patron(), item("a"), item("b"), loan("a", due_at=soon), loan("b", due_at=soon))
+        )
+        await library.ils.renew("ada", item_id="a", origin=origin())  # as often as it may be
+
+        result = await library.ils.renew_all("ada", origin=origin("1"))
+        again = await library.ils.renew_all("ada", origin=origin("1"))
+
+        assert again == result
+        assert [entry.item_id for entry in result.renewed] == ["b"]
+        assert [(each.item_id, each.reason) for each in result.unrenewed] == [
+            ("a", "renewal-not-allowed")
+        ]
+        assert result.unrenewed[0].title_id == "Middlemarch"
+        assert result.unrenewed[0].screen_message
+
+    async def test_renews_all_of_nothing(self, library: ContractLibrary) -> None:
+        await library.add(document(patron()))
+
+        result = await library.ils.renew_all("ada", pin=Secret("1234"), origin=origin())
+
+        assert (result.renewed, result.unrenewed) == ((), ())
+        with pytest.raises(PatronNotFound):
+            await library.ils.renew_all("nobody", origin=origin())
+        with pytest.raises(WrongPIN):
+            await library.ils.renew_all("ada", pin=Secret("0"), origin=origin())
+
+    # ------------------------------------------------ blocks, properties
+
+    async def test_blocks_a_patron_and_gives_back_what_it_took(
+        self, library: ContractLibrary
+    ) -> None:
+        await library.add(document(patron(hold_ok=False), item()))
+
+        blocked = await library.ils.block(
+            "ada", card_retained=True, message="left behind", origin=origin("1")
+        )
+        with pytest.raises(BlockedAtTerminal):
+            await library.ils.checkout("ada", "31000001", origin=origin())
+        with pytest.raises(WrongPIN):
+            await library.ils.enable("ada", pin=Secret("0"), origin=origin())
+        enabled = await library.ils.enable("ada", pin=Secret("1234"), origin=origin("2"))
+        again = await library.ils.block(
+            "ada", card_retained=True, message="left behind", origin=origin("1")
+        )
+
+        assert blocked.id == "ada"
+        allowed = (blocked.charge_ok, blocked.renew_ok, blocked.hold_ok, blocked.recall_ok)
+        assert not any(allowed)
+        assert enabled.charge_ok
+        assert not enabled.hold_ok  # which staff have taken
+        assert again == blocked  # the first answer, and no second effect:
+        await library.ils.checkout("ada", "31000001", origin=origin())
+
+    async def test_blocks_nobody_it_does_not_know(self, library: ContractLibrary) -> None:
+        with pytest.raises(PatronNotFound):
+            await library.ils.block("nobody", card_retained=False, message="", origin=origin())
+        with pytest.raises(PatronNotFound):
+            await library.ils.enable("nobody", origin=origin())
+
+    async def test_keeps_an_items_properties(self, library: ContractLibrary) -> None:
+        await library.add(document(item()))
+
+        kept = await library.ils.status_update("31000001", "tape|torn", origin=origin())
+
+        found = await library.ils.find_item("31000001")
+        assert found == kept
+        assert kept.item_properties == "tape|torn"
+        with pytest.raises(ItemNotFound):
+            await library.ils.status_update("nothing", "", origin=origin())
 
     # ------------------------------------------------ done once
 

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from bibliobus.ils import (
     AlreadyOnLoan,
+    BlockedAtTerminal,
     CardExpired,
     CardLost,
     CheckinResult,
@@ -23,18 +24,22 @@ from bibliobus.ils import (
     ListEntry,
     LoanLimitReached,
     NotOnLoan,
+    NotSupported,
     Origin,
     Patron,
     PatronBlocked,
     PatronList,
     PatronNotFound,
+    RenewAllResult,
     RenewalNotAllowed,
     Secret,
+    Unrenewed,
     WrongPIN,
 )
 from bibliobus.ils.library import InstitutionSettings, ItemEntry, Library, PatronEntry
+from bibliobus.ils.records import Record
 
-_R = TypeVar("_R", CheckoutResult, CheckinResult)
+_R = TypeVar("_R", bound=Record)
 
 
 @dataclass(slots=True)
@@ -51,12 +56,11 @@ class _Shelf:
     """What one institution has."""
 
     patrons: dict[str, PatronEntry] = field(default_factory=dict)
+    blocked: set[str] = field(default_factory=set)  # patrons, by a terminal
     items: dict[str, Item] = field(default_factory=dict)
     loans: dict[str, _Loan] = field(default_factory=dict)  # by item
     loans_of: dict[str, dict[str, _Loan]] = field(default_factory=dict)  # by patron, by item
-    results: dict[tuple[str | None, bytes], CheckoutResult | CheckinResult] = field(
-        default_factory=dict
-    )
+    results: dict[tuple[str | None, bytes], Record] = field(default_factory=dict)
 
 
 class MemoryILS:
@@ -87,9 +91,12 @@ class MemoryILS:
     # -------------------------------------------------------- capabilities
 
     def supports(self, operation: str) -> bool:
+        if operation in ("block patron", "patron enable"):
+            return self._settings.status_update_ok
         return operation in {
             "patron status request", "patron information", "end patron session", "checkout",
-            "checkin", "item information", "magnetic media",
+            "checkin", "item information", "item status update", "renew", "renew all",
+            "magnetic media",
         }  # fmt: skip
 
     def check_inst_id(self, institution_id: str, whence: str) -> None:
@@ -158,11 +165,7 @@ class MemoryILS:
         if isinstance(first := self._first_result(origin), CheckoutResult):
             return first
         now = self._clock()
-        entry = self._shelf.patrons.get(patron_id)
-        if entry is None:
-            raise PatronNotFound
-        if pin is not None and not no_block and not await self.check_password(patron_id, pin):
-            raise WrongPIN
+        entry = await self._proven(patron_id, None if no_block else pin)
         item = self._shelf.items.get(item_id)
         if item is None:
             raise ItemNotFound
@@ -178,7 +181,9 @@ class MemoryILS:
         elif blocks := self._blocks(entry):
             raise type(blocks[0])(patron=self._patron(entry), item=item, also=tuple(blocks[1:]))
         elif loan is not None:
-            due_at, renewal = self._renew(entry, loan, renewal_allowed=renewal_allowed), True
+            if loan.patron != entry.id or not renewal_allowed:
+                raise AlreadyOnLoan(patron=self._patron(entry), item=item)
+            due_at, renewal = self._renew(loan), True
         else:
             if self._patron(entry).too_many_charged:
                 raise LoanLimitReached(patron=self._patron(entry), item=item)
@@ -227,6 +232,95 @@ class MemoryILS:
         )
         return self._remember(origin, result)
 
+    async def renew(
+        self,
+        patron_id: str,
+        *,
+        item_id: str | None = None,
+        title_id: str | None = None,
+        third_party: bool = False,
+        no_block: bool = False,
+        no_block_due_at: datetime | None = None,
+        pin: Secret | None = None,
+        item_properties: str | None = None,
+        origin: Origin,
+    ) -> CheckoutResult:
+        if isinstance(first := self._first_result(origin), CheckoutResult):
+            return first
+        entry = await self._proven(patron_id, None if no_block else pin)
+        patron = self._patron(entry)
+        if item_id is None:
+            of_title = [
+                loan
+                for loan in self._shelf.loans_of.get(patron_id, {}).values()
+                if self._shelf.items[loan.item].title_id == title_id
+            ]
+            if not of_title:
+                raise NotOnLoan(patron=patron)
+            item_id = min(of_title, key=lambda loan: loan.due_at).item
+        item = self._shelf.items.get(item_id)
+        if item is None:
+            raise ItemNotFound
+        loan = self._shelf.loans.get(item_id)
+        if loan is None:
+            raise NotOnLoan(patron=patron, item=item)
+        if loan.patron != patron_id and not third_party:
+            raise AlreadyOnLoan(patron=patron, item=item)
+        due_at = self._renew(loan, no_block=no_block, due_at=no_block_due_at if no_block else None)
+        self._keep(item_id, properties=item_properties)
+        result = CheckoutResult(
+            patron=patron,
+            item=self._shelf.items[item_id],
+            due_at=due_at,
+            renewal_ok=True,
+            desensitize=False,
+        )
+        return self._remember(origin, result)
+
+    async def renew_all(
+        self, patron_id: str, *, pin: Secret | None = None, origin: Origin
+    ) -> RenewAllResult:
+        if isinstance(first := self._first_result(origin), RenewAllResult):
+            return first
+        entry = await self._proven(patron_id, pin)
+        renewed: list[ListEntry] = []
+        unrenewed: list[Unrenewed] = []
+        for loan in list(self._shelf.loans_of.get(patron_id, {}).values()):
+            title_id = self._shelf.items[loan.item].title_id
+            try:
+                due_at = self._renew(loan)
+            except RenewalNotAllowed as refused:
+                unrenewed.append(
+                    Unrenewed(
+                        item_id=loan.item,
+                        title_id=title_id,
+                        reason=refused.reason,
+                        screen_message=str(refused),
+                    )
+                )
+            else:
+                renewed.append(ListEntry(item_id=loan.item, title_id=title_id, due_at=due_at))
+        result = RenewAllResult(
+            patron=self._patron(entry), renewed=tuple(renewed), unrenewed=tuple(unrenewed)
+        )
+        return self._remember(origin, result)
+
+    async def block(
+        self, patron_id: str, *, card_retained: bool, message: str, origin: Origin
+    ) -> Patron:
+        return await self._set_blocked(patron_id, None, True, origin)
+
+    async def enable(self, patron_id: str, *, pin: Secret | None = None, origin: Origin) -> Patron:
+        return await self._set_blocked(patron_id, pin, False, origin)
+
+    async def status_update(self, item_id: str, item_properties: str, *, origin: Origin) -> Item:
+        if isinstance(first := self._first_result(origin), Item):
+            return first
+        if item_id not in self._shelf.items:
+            raise ItemNotFound
+        self._keep(item_id, properties=item_properties)
+        return self._remember(origin, self._shelf.items[item_id])
+
     async def end_patron_session(
         self, patron_id: str, *, pin: Secret | None = None, origin: Origin
     ) -> EndSessionResult:
@@ -237,7 +331,27 @@ class MemoryILS:
 
     # -------------------------------------------------------- inside
 
-    def _first_result(self, origin: Origin) -> CheckoutResult | CheckinResult | None:
+    async def _set_blocked(
+        self, patron_id: str, pin: Secret | None, blocked: bool, origin: Origin
+    ) -> Patron:
+        if not self._settings.status_update_ok:
+            raise NotSupported("terminals may not change what patrons may do")
+        if isinstance(first := self._first_result(origin), Patron):
+            return first
+        entry = await self._proven(patron_id, pin)
+        change = self._shelf.blocked.add if blocked else self._shelf.blocked.discard
+        change(patron_id)
+        return self._remember(origin, self._patron(entry))
+
+    async def _proven(self, patron_id: str, pin: Secret | None) -> PatronEntry:
+        entry = self._shelf.patrons.get(patron_id)
+        if entry is None:
+            raise PatronNotFound
+        if pin is not None and not await self.check_password(patron_id, pin):
+            raise WrongPIN
+        return entry
+
+    def _first_result(self, origin: Origin) -> Record | None:
         if origin.request_key is None:
             return None
         return self._shelf.results.get((origin.account, origin.request_key))
@@ -250,7 +364,8 @@ class MemoryILS:
     def _patron(self, entry: PatronEntry) -> Patron:
         loans = self._shelf.loans_of.get(entry.id, {})
         blocks = self._blocks(entry)
-        usable = not any(isinstance(block, CardLost | CardExpired) for block in blocks)
+        unusable = (CardLost, CardExpired, BlockedAtTerminal)
+        usable = not any(isinstance(block, unusable) for block in blocks)
         limit = self._settings.loans.loan_limit
         now = self._clock()
         return Patron(
@@ -284,17 +399,21 @@ class MemoryILS:
             blocks.append(CardLost())
         if expires is not None and expires < self._clock().astimezone(self._zone).date():
             blocks.append(CardExpired())
+        if entry.id in self._shelf.blocked:
+            blocks.append(BlockedAtTerminal())
         if not entry.charge_ok:
             blocks.append(PatronBlocked())
         return blocks
 
-    def _renew(self, entry: PatronEntry, loan: _Loan, *, renewal_allowed: bool) -> datetime:
-        patron, item = self._patron(entry), self._shelf.items[loan.item]
-        if loan.patron != entry.id or not renewal_allowed:
-            raise AlreadyOnLoan(patron=patron, item=item)
-        if not patron.renew_ok or loan.renewals >= self._settings.loans.renewals:
-            raise RenewalNotAllowed(patron=patron, item=item)
-        loan.due_at = max(self._due_at(self._clock()), loan.due_at)
+    def _renew(
+        self, loan: _Loan, *, no_block: bool = False, due_at: datetime | None = None
+    ) -> datetime:
+        borrower = self._patron(self._shelf.patrons[loan.patron])
+        item = self._shelf.items[loan.item]
+        allowed = borrower.renew_ok and loan.renewals < self._settings.loans.renewals
+        if not no_block and not allowed:
+            raise RenewalNotAllowed(patron=borrower, item=item)
+        loan.due_at = max(due_at or self._due_at(self._clock()), loan.due_at)
         loan.renewals += 1
         self._shelf.items[loan.item] = replace(item, due_at=loan.due_at)
         return loan.due_at
