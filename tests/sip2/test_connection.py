@@ -279,7 +279,7 @@ def test_every_line_end_is_one(end: bytes) -> None:
 
 
 def test_strips_controls_around_a_line_and_never_a_blank_at_its_end() -> None:
-    assert lines(b"\xef\xbb\xbf \0\x02990 \x03\r", [100]) == [b"990 "]
+    assert lines(b"\xef\xbb\xbf \0\x02990 \x03\r\xef\xbb\xbf\r", [100]) == [b"990 "]
 
 
 def test_what_lacks_its_end_is_there_when_the_stream_ends() -> None:
@@ -389,6 +389,54 @@ def test_reads_checksums_that_are_written_otherwise(line: bytes) -> None:
     assert checked.intact
     assert checked.sequence in (b"0", b"1")
     assert b"AY" not in checked.body
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"AY4AZG2BA", b"AY4A[F2BA", b"AX4AZF2BA", b"QY4AZF2BA", b"ay4azF2BA", b"AY4AZF2BA0",
+        b"AY4AZF2BA||", b"AY4AZ", b"AY4", b"AY4AZF2BG",
+    ],
+)  # fmt: skip
+def test_a_damaged_trailer_is_damage_and_not_a_request_without_one(damage: bytes) -> None:
+    library = Connection()
+    line = seal(CHECKOUT, b"4")
+    data = seal(STATUS, b"3") + b"\r" + line[:-9] + damage + b"\r" + line + b"\r"
+
+    _, asked_again, lent = events(library, data)
+
+    assert asked_again == Reply(b"96AZFEF6\r", "a wrong checksum")
+    assert isinstance(lent, Request)
+
+
+def test_what_seems_damaged_twice_in_the_same_way_is_meant_so() -> None:
+    """A terminal that has stopped sending checksums, with an item whose barcode looks like one."""
+    line = b"1720260301    093000AOBR1|ABMYXAZ1234"
+    data = seal(STATUS, b"3") + b"\r" + line + b"\r" + line + b"\r"
+
+    _, asked_again, taken = events(Connection(), data)
+
+    assert asked_again == Reply(b"96AZFEF6\r", "a wrong checksum")
+    assert isinstance(taken, Request)
+
+
+def test_blanks_behind_a_checksum_do_not_make_another_request() -> None:
+    line = seal(CHECKOUT, b"4")
+
+    first, second = events(Connection(), line + b"\r" + line + b" \r")
+
+    assert isinstance(first, Request)
+    assert second == Reply(seal(b"941", b"4") + b"\r", "the same message again")
+
+
+def test_a_value_that_looks_like_a_trailer_is_a_value() -> None:
+    line = b"1720260301    093000AOBR1|ABAY1AZ1234|"
+
+    (event,) = events(Connection(), line + b"\r")
+
+    assert isinstance(event, Request)
+    assert isinstance(event.message, messages.ItemInformation)
+    assert event.message.item_id == "AY1AZ1234"
 
 
 def test_a_barcode_at_the_end_is_no_checksum() -> None:

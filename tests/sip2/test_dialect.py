@@ -44,9 +44,46 @@ def test_writes_the_delimiter_that_was_agreed_and_never_inside_a_value() -> None
 @pytest.mark.parametrize("mark", ["{", "}", "'", "\\", '"', "%"])
 def test_any_mark_can_be_the_delimiter(mark: str) -> None:
     line = encode(ENDED, Dialect(delimiter=mark))
+    status = decode("24" + " " * 14 + "0" + mark + "0" + " " * 18 + "AOx|AA1|AE|", RESPONSES)
 
     assert line.endswith(f"AOBR1{mark}AA29999000123{mark}")
     assert decode(line, RESPONSES, mark) == ENDED
+    assert encode(status, Dialect(delimiter=mark))[16:19] == "0 0"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "mark", "hostile"),
+    [
+        ("shift_jis", "\\", "a\xa5b"),  # these become the delimiter on their way
+        ("euc_jp", "~", "a\u203eBLN"),
+        ("utf-8", "|", "a\udcc2\udc85b"),  # and these together a control character
+        ("cp850", "|", "a|b\uff5cc"),
+        ("euc_kr", "|", "\u3164" * 255),  # these become longer
+    ],
+)
+def test_what_comes_out_at_the_other_end_is_a_value_too(
+    encoding: str, mark: str, hostile: str
+) -> None:
+    dialect = Dialect(encoding=encoding, delimiter=mark)
+    ended = replace(ENDED, screen_messages=(hostile,), institution_id=hostile)
+
+    seen = dialect.to_text(dialect.to_bytes(encode(ended, dialect)))
+
+    read = decode(seen, RESPONSES, mark)
+    assert isinstance(read, messages.EndSessionResponse)
+    assert read.extra == ()
+    assert len(read.institution_id) <= 255
+    assert not any("\x80" <= character < "\xa0" for character in seen)
+
+
+def test_a_value_of_a_fixed_width_keeps_to_it() -> None:
+    line = encode(replace(LENT, currency="EURBV9.99", media_type="book"))
+
+    assert "|BHEUR|BV1.50|CKboo|" in line
+
+
+def test_a_message_of_blanks_is_sent() -> None:
+    assert encode(replace(ENDED, screen_messages=(" " * 300,))).endswith("|AF|")
 
 
 def test_cuts_long_values_and_goes_on_with_long_messages() -> None:
@@ -136,8 +173,9 @@ def test_fills_in_templates() -> None:
         ({"delimiter": "A"}, "no letter and no digit"),
         ({"delimiter": " "}, "it occurs in values that cannot do without it"),
         ({"delimiter": "."}, "it occurs in values that cannot do without it"),
-        ({"delimiter_replacement": "a|"}, "would end a field itself"),
-        ({"delimiter_replacement": "\r"}, "would end a field itself"),
+        ({"delimiter_replacement": "a|"}, "printable ASCII without the delimiter"),
+        ({"delimiter_replacement": "\r"}, "printable ASCII without the delimiter"),
+        ({"delimiter_replacement": "\uff5c"}, "printable ASCII without the delimiter"),
         ({"version": "3.00"}, "1.00 or 2.00"),
         ({"max_field_length": 0}, "1 at least"),
         ({"hide": frozenset({"af"})}, "'af' is no field's name"),

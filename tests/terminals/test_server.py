@@ -58,6 +58,20 @@ async def test_a_message_too_long_harms_nobody(terminal: Terminal) -> None:
     assert (await terminal.receive()).startswith("98")
 
 
+@pytest.mark.parametrize("noise", [b"97AZ0000\r", b"ZZ\r", b"\r"])
+async def test_others_have_their_turn_while_one_makes_noise(
+    terminal: Terminal, connect: Connect, noise: bytes
+) -> None:
+    noisy = await connect()
+    flood = asyncio.create_task(noisy.send_bytes(noise * (1_000_000 // len(noise))))
+
+    for _ in range(20):
+        answer = await asyncio.wait_for(terminal.send("9900802.00"), 5)
+        assert answer.startswith("98")
+
+    flood.cancel()
+
+
 async def test_hangs_up_on_a_message_too_long_of_who_cannot_be_asked_again(
     terminal: Terminal,
 ) -> None:

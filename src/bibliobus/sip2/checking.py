@@ -17,6 +17,10 @@ _MARKS = rb" -/:-@\[-`{-~"  # what may be a delimiter
 _LENIENT = re.compile(
     rb"(?:AY([ -~])[%b]?AZ([0-9A-Fa-f]{1,4})|AZ([0-9A-Fa-f]{4}))[%b]?\Z" % (2 * (_MARKS,))
 )
+_DAMAGED = re.compile(  # three of AY.AZ's letters stand where they would, or its end is missing
+    rb"(?i)(?:(?:.Y.AZ|A..AZ|AY..Z|AY.A.)....|AY.A?Z?[0-9A-F]{0,5})[%b]{0,2}\Z" % (_MARKS,),
+    re.DOTALL,
+)
 _WITHOUT_NUMBER = (b"96", b"97")
 
 
@@ -27,6 +31,11 @@ class Checked(NamedTuple):
     detected: bool  # the line asked for error detection
     sequence: bytes | None  # one character, to be sent back with the answer
     intact: bool  # the checksum fits, or there was none
+
+    @property
+    def identity(self) -> tuple[bytes, bytes | None]:
+        """What tells a request that comes again: its text and its number."""
+        return self.body, self.sequence
 
 
 def checksum(data: bytes) -> bytes:
@@ -40,8 +49,9 @@ def checksum(data: bytes) -> bytes:
 def take_apart(line: bytes, in_use: bool = False) -> Checked:
     """Split a line into body and error detection, and verify it.
 
-    `AZ` without a number is of 96 and 97. At the end of others it is a value (a barcode, say),
-    unless it fits, or error detection is `in_use`, so that a number may have been lost.
+    What is not written as the standard has it, and does not fit, is the end of a value (a barcode
+    that begins with AZ, say). But where error detection is `in_use`, anything that may have been
+    a sequence number and a checksum is one that was damaged.
     """
     trailer = _STANDARD.fullmatch(line, len(line) - 9)  # saves 1 of 4 µs
     if trailer is not None:
@@ -50,11 +60,12 @@ def take_apart(line: bytes, in_use: bool = False) -> Checked:
         return Checked(line[:-9], True, sequence, intact)
     trailer = _LENIENT.search(line, len(line) - len(b"AY0|AZ0000|"))
     if trailer is None:
-        return Checked(line, False, None, True)
+        damaged = in_use and _DAMAGED.search(line, len(line) - 12) is not None
+        return Checked(line, damaged, None, not damaged)
     sequence, stated, alone = trailer.groups()
     digits_at = trailer.start(2 if alone is None else 3)
     intact = (sum(line[:digits_at]) + int(stated or alone, 16)) & 0xFFFF == 0
-    if alone and not intact and not in_use and line[:2] not in _WITHOUT_NUMBER:
+    if not intact and not in_use and not (alone and line[:2] in _WITHOUT_NUMBER):
         return Checked(line, False, None, True)
     return Checked(line[: trailer.start()], True, sequence, intact)
 

@@ -23,6 +23,7 @@ M = TypeVar("M", bound="Message")
 Extra = tuple[tuple[str, str], ...]
 
 _REPEATS = 0  # no piece is as short, so each goes the way of the repeated
+HIDDEN = "***"
 _ANY_LENGTH = sys.maxsize
 
 
@@ -113,7 +114,7 @@ class Message:
         """The message with its fields; passwords and PINs as `***`."""
         layout, hidden = self.layout, secrets(self.layout)
         shown = (
-            f"{name}={'***' if name in hidden else repr(value)}"
+            f"{name}={HIDDEN if name in hidden else redacted(self, repr(value))}"
             for name, _ in layout.fixed + layout.named
             if (value := getattr(self, name)) is not None and value != ()
         )
@@ -123,6 +124,22 @@ class Message:
 def secrets(layout: Layout) -> frozenset[str]:
     """The attributes that nobody may see."""
     return frozenset(n for n, each in layout.named if isinstance(each, Named) and each.secret)
+
+
+def redacted(message: Message, text: str) -> str:
+    """A value without what may be a secret that ran into it.
+
+    If a message has no password where it could have one, and the password's name stands in
+    another value, then its delimiter was forgotten, or is another one than was agreed.
+    """
+    layout = message.layout
+    missing = [
+        each.name
+        for name, each in layout.named
+        if isinstance(each, Named) and each.secret and not getattr(message, name)
+    ]
+    at = min((at for name in missing if (at := text.find(name)) >= 0), default=None)
+    return text if at is None else text[: at + 2] + HIDDEN
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)

@@ -79,7 +79,8 @@ class Connection:
     def __init__(self, dialect: Dialect | None = None, max_length: int = MAX_LENGTH) -> None:
         self._writer = writer(dialect or PLAIN)
         self._lines = Lines(max_length)
-        self._previous: bytes | None = None  # the line of the last request that was handed on
+        self._previous: tuple[bytes, bytes | None] | None = None  # what was last handed on
+        self._doubted: bytes | None = None  # a line that seemed damaged, if it was the last one
         self._detected = False  # the message being answered asked for error detection
         self._sequence: bytes | None = None
         self._last_sent: bytes | None = None  # what 97 asks for: it may be a 96
@@ -127,13 +128,15 @@ class Connection:
 
     def _event(self, line: bytes) -> Event:
         dialect = self.dialect
-        checked = checking.take_apart(line, self._detected)
+        doubted, self._doubted = self._doubted, None
+        checked = checking.take_apart(line, in_use=self._detected and line != doubted)
         if dialect.error_detection is ErrorDetection.OFF:
             checked = checked._replace(detected=False, sequence=None, intact=True)
         self._detected = checked.detected
         if not checked.intact:
+            self._doubted = line  # damage does not come twice in the same way
             return self._ask_again("a wrong checksum")
-        repeated = checked.sequence is not None and line == self._previous
+        repeated = checked.sequence is not None and checked.identity == self._previous
         if repeated and line[:2].decode("latin-1") in CHANGES_SOMETHING and self._last_answer:
             self._last_sent = self._last_answer
             return Reply(self._last_answer, "the same message again")
@@ -150,7 +153,7 @@ class Connection:
         if self._lacks_detection(message):
             self._detected = True
             return self._ask_again("no checksum, where one is required")
-        self._previous, self._sequence, self._last_answer = line, checked.sequence, None
+        self._previous, self._sequence, self._last_answer = checked.identity, checked.sequence, None
         return Request(message, line, dialect)
 
     def _lacks_detection(self, message: Message) -> bool:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum, IntEnum
+from typing import Any
 
 from bibliobus.sip2 import checking
-from bibliobus.sip2.codec import Message, decode, is_aligned, parted
+from bibliobus.sip2.codec import HIDDEN, Message, decode, is_aligned, parted, redacted
 from bibliobus.sip2.codes import SummaryType
 from bibliobus.sip2.deviations import Deviation, deviations
 from bibliobus.sip2.dialect import Dialect
@@ -18,15 +19,11 @@ from bibliobus.sip2.errors import SIP2Error
 from bibliobus.sip2.fields import SECRET_NAMES, Group, Named
 from bibliobus.sip2.framing import bare
 from bibliobus.sip2.messages import REQUESTS, RESPONSES
-from bibliobus.sip2.values import FeeDetail, PatronStatus, SupportedMessages
+from bibliobus.sip2.values import FeeDetail, Kind, PatronStatus, SupportedMessages
 
 ALL_MESSAGES: Mapping[str, type[Message]] = {**REQUESTS, **RESPONSES}
-HIDDEN = "***"
 _CHECKSUM = re.compile("AZ.*", re.DOTALL)
 _ANY_SECRET = re.compile(f"({'|'.join(sorted(SECRET_NAMES))}).*", re.DOTALL | re.IGNORECASE)
-_RUN_TOGETHER = re.compile(  # a secret whose delimiter was forgotten, or is another one
-    r"((?<=[^\w\s])(?:AC|AD|CO)|(?<=.)A[CD](?=\d{3,})).*", re.DOTALL | re.IGNORECASE
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +75,11 @@ def _without_secrets(body: str, delimiter: str) -> str:
         pieces = body.split(delimiter)  # nobody knows where its fields begin
         return delimiter.join(_ANY_SECRET.sub(rf"\1{HIDDEN}", each) for each in pieces)
     length, longest = cls.layout.length, cls.layout.longest
-    parts = (
-        "".join(map(_hidden, parted(piece, longest))) for piece in body[length:].split(delimiter)
-    )
-    return body[:length] + delimiter.join(parts)
+    message = decode(body, REQUESTS, delimiter)
+    pieces = body[length:].split(delimiter)
+    parts = (map(_hidden, parted(piece, longest)) for piece in pieces)
+    hidden = ("".join(redacted(message, part) for part in each) for each in parts)
+    return redacted(message, body[:length]) + delimiter.join(hidden)
 
 
 def printable(text: str) -> str:
@@ -90,9 +88,7 @@ def printable(text: str) -> str:
 
 
 def _hidden(part: str) -> str:
-    if part[:2].upper() in SECRET_NAMES:
-        return part[:2] + HIDDEN
-    return part[:2] + _RUN_TOGETHER.sub(rf"\1{HIDDEN}", part[2:])
+    return part[:2] + HIDDEN if part[:2].upper() in SECRET_NAMES else part
 
 
 # ------------------------------------------------ for people
@@ -121,10 +117,9 @@ def _described(line: Line) -> Iterator[str]:
 
 def _fields(message: Message) -> Iterator[tuple[str, str, str, str]]:
     """Where each field stands, its name, its text, and what that means."""
-    for name, place, at in message.layout.places():
-        value = getattr(message, name)
-        text = place.kind.encode(value)
-        yield f"{at}:{at + place.kind.width}", name, text, _meaning(value, text, place.kind.names)
+    for name, at, kind, text in _fixed_part(message):
+        meaning = _meaning(getattr(message, name), text, kind.names)
+        yield f"{at}:{at + kind.width}", name, text, meaning
     for name, each in message.layout.named:
         value = getattr(message, name)
         if isinstance(each, Group):
@@ -141,7 +136,23 @@ def _fields(message: Message) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _visible(message: Message, name: str, text: str) -> str:
-    return _hidden(name + text)[2:] if message.code in REQUESTS else text
+    return redacted(message, _hidden(name + text)[2:])
+
+
+def _fixed_part(message: Message) -> Iterator[tuple[str, int, Kind[Any], str]]:
+    """Each fixed-length field: its name, where it begins, its kind and its text.
+
+    If the name of a secret stands among them, the line is not as it should be, and what is not of
+    its field's form may be the secret.
+    """
+    texts = {
+        name: place.kind.encode(getattr(message, name)) for name, place in message.layout.fixed
+    }
+    suspicious = _ANY_SECRET.search("".join(texts.values())) is not None
+    for name, place, at in message.layout.places():
+        text = texts[name]
+        hidden = suspicious and not place.kind.allows(text)
+        yield name, at, place.kind, HIDDEN if hidden else text
 
 
 def _meaning(value: object, text: str, names: Mapping[str, str]) -> str:
@@ -189,8 +200,8 @@ def deviation_object(deviation: Deviation) -> dict[str, object]:
 
 def _values(message: Message) -> Iterator[tuple[str, object]]:
     layout = message.layout
-    for name, _ in layout.fixed:
-        yield name, plain(getattr(message, name))
+    for name, _, _, text in _fixed_part(message):
+        yield name, HIDDEN if text == HIDDEN else plain(getattr(message, name))
     for name, each in layout.named:
         value = getattr(message, name)
         if value is not None and value != ():

@@ -190,9 +190,12 @@ def _of_body(cls: type[Message], body: str, delimiter: str) -> Iterator[Deviatio
             f"it ends after {len(body)} characters, {cls.code} has {layout.length} at least",
         )
         return
+    # a secret whose name stands here has its value in the next fields
+    suspicious = _SECRET.search(straight[2 : layout.length + 2]) is not None
     for name, place, at in layout.places():
         text = straight[at : at + place.kind.width]
-        yield from _of_value(f"{name} ({at}:{at + place.kind.width})", place.kind, text)
+        where = f"{name} ({at}:{at + place.kind.width})"
+        yield from _of_value(where, place.kind, text, "***" if suspicious else _quoted(text))
     pieces = straight[layout.length :].split(delimiter)
     yield from _of_named(cls, pieces, delimiter)
     message = decode(straight, {cls.code: cls}, delimiter)
@@ -256,26 +259,26 @@ def _of_field(
         yield Deviation(Rule.REPEATED_FIELD, f"{name} comes again; the first one counts")
     seen.add(name)
     if not named.kind.free or named.kind.width:
-        yield from _of_value(name, named.kind, text)
+        yield from _of_value(name, named.kind, text, _quoted(text))
 
 
-def _of_value(where: str, kind: Kind[object], text: str) -> Iterator[Deviation]:
+def _of_value(where: str, kind: Kind[object], text: str, quoted: str) -> Iterator[Deviation]:
     if kind.is_time:
-        if (problem := _about_time(kind, text)) is not None:
+        if (problem := _about_time(kind, text, quoted)) is not None:
             yield Deviation(Rule.TIME, f"{where} {problem}")
     elif not kind.allows(text):
-        yield Deviation(Rule.VALUE, f"{where} is {_quoted(text)}, not {kind.plainly}")
+        yield Deviation(Rule.VALUE, f"{where} is {quoted}, not {kind.plainly}")
 
 
-def _about_time(kind: Kind[object], text: str) -> str | None:
+def _about_time(kind: Kind[object], text: str, quoted: str) -> str | None:
     if kind.allows(text):
         known = kind.decode(text) is not None or not text.strip(" 0")
-        return None if known else f"is {_quoted(text)}, which is not on the calendar"
+        return None if known else f"is {quoted}, which is not on the calendar"
     if not text.strip():
         return "is blank"
     if text[8:12] == "0000" and kind.decode(text) is not None:
         return "has 0000 where the time zone stands: four blanks mean local time"
-    return f"is {_quoted(text)}, not YYYYMMDDZZZZHHMMSS"
+    return f"is {quoted}, not YYYYMMDDZZZZHHMMSS"
 
 
 def _quoted(text: str) -> str:

@@ -88,8 +88,9 @@ class Dialect:
             yield f"delimiter {mark!r}: one printable ASCII character, no letter and no digit"
         elif mark in " .+-*":
             yield f"delimiter {mark!r}: it occurs in values that cannot do without it"
-        if mark in self.delimiter_replacement or CONTROL.search(self.delimiter_replacement):
-            yield f"delimiter replacement {self.delimiter_replacement!r} would end a field itself"
+        instead = self.delimiter_replacement
+        if mark in instead or not instead.isascii() or not instead.isprintable():
+            yield f"delimiter replacement {instead!r}: printable ASCII without the delimiter"
         if self.version not in ("1.00", "2.00"):
             yield f"version {self.version!r}: 1.00 or 2.00"
         if self.max_field_length < 1 or self.print_width < 1:
@@ -132,6 +133,8 @@ class Dialect:
             if _swallows(self.encoding):
                 text = _BYTE.sub("?", text)
             text = self._encodable(unicodedata.normalize("NFC", text))
+            # what the reader will see: some characters do not come back as they went
+            text = CONTROL.sub(" ", self.to_text(text.encode(self.encoding, "surrogateescape")))
         return text.replace(self.delimiter, self.delimiter_replacement)
 
     def lines(self, text: str, longest: int) -> list[str]:
@@ -139,7 +142,7 @@ class Dialect:
         text = self._clean(text)
         if len(text) <= longest:
             return [text]
-        return textwrap.wrap(text, longest, break_on_hyphens=False)
+        return textwrap.wrap(text, longest, break_on_hyphens=False) or [""]
 
     def to_bytes(self, text: str) -> bytes:
         """Encode. Never fails: what the encoding lacks loses its accents, or becomes `?`."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 _END = re.compile(rb"[\r\n]")
+_NOTHING = re.compile(rb"[\x00-\x20]+")
 _BEFORE = bytes(range(0x21)) + b"\xef\xbb\xbf"  # controls, spaces, a byte order mark
 _AFTER = bytes(range(0x20))  # but never spaces: they may end a fixed field, or a value
 
@@ -56,7 +57,13 @@ class Lines:
         """
         if not self._buffer:
             return None
-        while end := _END.search(self._buffer, self._searched):
+        while True:
+            if not self._skipping and (nothing := _NOTHING.match(self._buffer)):
+                del self._buffer[: nothing.end()]  # at once, for there may be a megabyte of it
+                self._searched = 0
+            end = _END.search(self._buffer, self._searched)
+            if end is None:
+                break
             line = bytes(self._buffer[: end.start()])
             del self._buffer[: end.end()]
             self._searched = 0

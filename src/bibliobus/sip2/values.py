@@ -311,8 +311,12 @@ _ZONES = {
 _LETTER_OF = {hours: letter for letter, hours in _LETTERS.items() if hours is not None}
 
 
-@lru_cache(maxsize=4096)  # every terminal of a library sends the same few seconds
 def _decode_timestamp(text: str) -> datetime | None:
+    return _read_timestamp(text) if len(text) == 18 else None
+
+
+@lru_cache(maxsize=4096)  # every terminal of a library sends the same few seconds
+def _read_timestamp(text: str) -> datetime | None:
     parts = _STAMP.fullmatch(text)
     if parts is None:
         return None

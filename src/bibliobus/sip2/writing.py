@@ -85,7 +85,7 @@ class _Function:
             "sends": lambda name: (
                 FIELD_NAME.fullmatch(name) and name not in ("AY", "AZ") and dialect.sends(name)
             ),
-            "delimiter": dialect.delimiter,
+            "undelimited": lambda text: text.replace(dialect.delimiter, " "),
         }
 
     def always(self, template: str) -> None:
@@ -102,8 +102,7 @@ class _Function:
 
     def fixed(self, name: str, kind: Kind[Any]) -> None:
         value = self._encoded(name, kind, f"message.{name}")
-        kept_width = ".replace(delimiter, ' ')" if kind.free else ""
-        self.always(f"{{{value}{kept_width}}}")
+        self.always(f"{{undelimited({value})}}" if kind.free else f"{{{value}}}")
 
     def named(self, name: str, named: Named, *, optional: bool) -> None:
         if named.lines:
@@ -151,6 +150,8 @@ class _Function:
         written = self._encoded(name, named.kind, value)
         if named.kind.free:
             written = f"clean({written})"
+        if named.kind.free and named.kind.width:
+            written = f"{written}[:{named.kind.width}]"  # else its end would be read as a field
         return f"{named.name}{{{written}}}{self._end}"
 
     def _encoded(self, name: str, kind: Kind[Any], value: str) -> str:

@@ -21,6 +21,7 @@ from bibliobus.terminals.session import HangUp, Session
 logger = logging.getLogger(__name__)
 
 BACKLOG = 1024  # after an outage, all terminals of a consortium return at once
+AT_ONCE = 16  # messages of one terminal before the others have their turn
 MOST_WAITING = 8 * MAX_LENGTH  # bytes of requests that a connection may send ahead
 
 
@@ -134,9 +135,13 @@ class TerminalConnection(asyncio.Protocol):
             self._task = asyncio.get_running_loop().create_task(self._answer_all())
 
     async def _answer_all(self) -> None:
+        answered = 0
         try:
             while (event := self._sip2.next_event()) is not None:
                 await self._answer(event)
+                answered += 1
+                if answered % AT_ONCE == 0:  # what needs no ILS never waits, so others would
+                    await asyncio.sleep(0)
                 if not self._writable.is_set():
                     await self._writable.wait()
                 if self._transport.is_closing():

@@ -118,7 +118,7 @@ class Session:
         A version that is neither 1 nor 2 is taken for 2.00 (spec/sip2 1.2).
         """
         if status.protocol_version[:1] not in "12":
-            logger.info("%s speaks version %s", self, status.protocol_version)
+            logger.info("%s speaks version %r", self, status.protocol_version)
         spoken = replace(
             dialect,
             version="1.00" if status.protocol_version.startswith("1") else "2.00",
