@@ -94,6 +94,7 @@ def test_reads_what_others_choke_on_and_tells_it(line: str, rules: list[str] | N
         ("9950802.00", ["value"]),
         ("9900403.01", ["value"]),
         ("9900802.00AY1AZfca0", ["checksum-form"]),
+        ("9900802.00AY1AZFC", ["sequence-number"]),
         ("9900802.00AYxAZFC59", ["sequence-number"]),
         ("97AY0AZ" + seal(b"97", b"0")[-4:].decode(), ["sequence-number"]),
         (seal(b"9900802.00AY1|", None), ["trailer-delimiter"]),
@@ -200,7 +201,7 @@ def test_tells_of_a_checksum_that_nobody_can_explain() -> None:
 
 
 def test_a_byte_behind_a_checksum_that_is_no_delimiter_belongs_to_a_value() -> None:
-    assert told(b"97AY1AZ0\xf2") == ["encoding", "no-delimiter", "foreign-field"]
+    assert told(b"97AY1AZ0\xf2") == ["encoding", "sequence-number"]
 
 
 def test_tells_of_bytes_that_are_no_text() -> None:

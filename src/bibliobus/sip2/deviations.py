@@ -28,7 +28,7 @@ from bibliobus.sip2.values import Kind
 
 _SECRET = re.compile("|".join(SECRET_NAMES), re.IGNORECASE)
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_NUMBER_ALONE = re.compile("AY.[^0-9A-Za-z]?", re.DOTALL)
+_NUMBER_ALONE = re.compile("AY.[^0-9A-Za-z]?(?:AZ.{0,6})?", re.DOTALL)
 
 
 class Rule(Enum):
@@ -210,7 +210,7 @@ def _of_named(cls: type[Message], pieces: list[str], delimiter: str) -> Iterator
     if "" in ended:
         yield Deviation(Rule.EMPTY_FIELD, f"a {delimiter} stands where no field ends")
     if _NUMBER_ALONE.fullmatch(last):
-        yield Deviation(Rule.SEQUENCE_NUMBER, "a sequence number stands without a checksum")
+        yield Deviation(Rule.SEQUENCE_NUMBER, "a sequence number stands without a fitting checksum")
     elif last:
         yield Deviation(Rule.NO_DELIMITER, f"{last[:2]} is not ended by {delimiter}")
     seen: set[str] = set()
