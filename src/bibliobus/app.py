@@ -62,7 +62,9 @@ async def serving(app: App, sip: Sequence[tuple[str, int]]) -> AsyncIterator[lis
 
     Raises:
         OSError: An address cannot be opened.
+        Unsuitable: Another server has the database.
     """
+    await app.database.serve()
     door = TerminalsDoor(app.institutions, app.accounts)
     tidying = asyncio.create_task(_keep_tidy(app.database))
     try:

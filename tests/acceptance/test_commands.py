@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,22 @@ def test_says_in_a_sentence_what_is_wrong(
     assert complaint in done.stderr
     assert "Traceback" not in done.stderr
     assert "secret" not in done.stderr
+
+
+def test_one_sqlite_file_has_one_server_and_commands_beside_it(
+    start: Programs, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path / 'library.db'}"
+    first = start("demo", "--sip", "127.0.0.1:0", "--database", url)
+    first.ready()
+
+    second = run("serve", "--database", url, "--sip", "127.0.0.1:0")
+    beside = run("migrate", "--database", url)
+    first.stop(signal.SIGKILL)
+    third = start("serve", "--database", url, "--sip", "127.0.0.1:0")
+
+    assert second.returncode == 1
+    assert f"Another server (process {first.process.pid}) has" in second.stderr
+    assert "Traceback" not in second.stderr
+    assert beside.returncode == 0
+    assert third.ready()  # a killed server holds nothing

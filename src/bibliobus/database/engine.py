@@ -80,6 +80,16 @@ class Database(Protocol):
         """
         ...
 
+    async def serve(self) -> None:
+        """Be a server's database from now on, until `close` or the process's end.
+
+        An SQLite file has one server; commands may work beside it. PostgreSQL may have many.
+
+        Raises:
+            Unsuitable: Another server has it.
+        """
+        ...
+
     async def close(self) -> None:
         """Finish what was begun, and disconnect."""
         ...

@@ -116,6 +116,9 @@ class Postgres:
             await self.close()
             raise
 
+    async def serve(self) -> None:
+        pass  # many servers may share it
+
     async def close(self) -> None:
         await asyncio.to_thread(self._threads.shutdown)  # once all that was asked is done
         await asyncio.to_thread(self._pool.close)

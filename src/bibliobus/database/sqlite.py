@@ -3,7 +3,7 @@
 All writing transactions that wait are run each in a savepoint of its own, committed once (WAL,
 synchronous=FULL) and then answered together: many terminals share one fsync. One that raises
 rolls back its savepoint alone. Nobody else writes, so nothing needs a lock, and only the writer's
-connection checkpoints.
+connection checkpoints, if it is the server's: a command that works beside it leaves that alone.
 
 Reads that wait go before the writes, in one snapshot that was taken after they were asked for, so
 a terminal always sees what it was told. Their connection cannot write.
@@ -19,6 +19,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
+import os
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -26,7 +28,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, TypeVar, cast
+from typing import IO, Any, TypeVar, cast
 
 import apsw
 
@@ -231,6 +233,7 @@ class SQLite:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.url = f"sqlite:///{path}"
+        self._lock: IO[str] | None = None
 
     async def open(self) -> None:
         _refuse_corrupting_library()
@@ -239,6 +242,7 @@ class SQLite:
             self._reader = self._connect("rw")
         except apsw.Error as error:
             raise Failed(f"{self.path} cannot be opened: {error}", may_stand=False) from error
+        self._writer.execute("PRAGMA wal_autocheckpoint = 0")  # the server's alone; see `serve`
         self._reader.execute("PRAGMA query_only = ON; PRAGMA wal_autocheckpoint = 0")
         self._threads = _Threads(self._read_together, self._write_together, self._commit)
         try:
@@ -247,10 +251,30 @@ class SQLite:
             await self.close()
             raise
 
+    async def serve(self) -> None:
+        lock = open(f"{self.path}-server", "a+", encoding="ascii")  # noqa: ASYNC230, SIM115 - small, and kept
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            process = lock.read().strip() or "unknown"
+            lock.close()
+            raise Unsuitable(
+                f"Another server (process {process}) has {self.path}. Stop that one, or give this"
+                " one another database; several servers need PostgreSQL."
+            ) from error
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        self._lock = lock  # closing it gives it up, and so does any end of the process
+        await self.write(lambda tx: tx.rows("PRAGMA wal_autocheckpoint = 1000"))
+
     async def close(self) -> None:
         await self._threads.stop()
         self._reader.close()
         self._writer.close()  # the last one to close checkpoints
+        if self._lock is not None:
+            self._lock.close()
 
     async def read(self, work: Callable[[Transaction], T], institution: str = "") -> T:
         return await self._threads.do(work, institution, writes=False)
