@@ -14,7 +14,13 @@ from zoneinfo import ZoneInfo
 
 from bibliobus.config import Config, ConfigError
 from bibliobus.database import Database, DatabaseError, Transaction, Verifier, open_database
-from bibliobus.embedded import EmbeddedILS, load_institution, load_library, stored_institutions
+from bibliobus.embedded import (
+    EmbeddedILS,
+    invariants,
+    load_institution,
+    load_library,
+    stored_institutions,
+)
 from bibliobus.embedded.replay import prune
 from bibliobus.ils import Institution, Secret
 from bibliobus.ils.library import AccountSettings, InstitutionSettings, Library
@@ -109,6 +115,15 @@ async def load(app: App, library: Library, *, shared_hashes: bool = False) -> No
             load_account(tx, account, password)
 
     await app.database.write(everything)
+
+
+async def breaches(app: App) -> list[str]:
+    """What must never be and is, a sentence each, with the institution it is in."""
+    found = await app.database.check()
+    for id in app.institutions:
+        theirs = await app.database.read(lambda tx: list(invariants.breaches(tx)), id)
+        found += [f"{id}: {each}" for each in theirs]
+    return found
 
 
 def _check(

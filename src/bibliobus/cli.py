@@ -128,6 +128,26 @@ async def _migrate(config: Config) -> None:
 
 
 @main.command()
+@CONFIG
+@DATABASE
+def doctor(config_file: Path | None, database: str | None) -> None:
+    """Look through a library for what must never be. Exit status 1: there is something."""
+    _run(_doctor(_config(config_file, database)))
+
+
+async def _doctor(config: Config) -> None:
+    from bibliobus.app import breaches, opened
+
+    async with opened(config) as app:
+        found = await breaches(app)
+        for each in found:
+            click.echo(each)
+        if found:
+            raise click.ClickException(f"{len(found)} breaches in {app.database.url}.")
+        click.echo(f"Nothing is wrong with {app.database.url}.")
+
+
+@main.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @CONFIG
 @DATABASE

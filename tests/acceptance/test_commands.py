@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -96,3 +98,19 @@ def test_one_sqlite_file_has_one_server_and_commands_beside_it(
     assert "Traceback" not in second.stderr
     assert beside.returncode == 0
     assert third.ready()  # a killed server holds nothing
+
+
+def test_doctor_says_what_must_never_be(start: Programs, tmp_path: Path) -> None:
+    path = tmp_path / "library.db"
+    start("demo", "--sip", "127.0.0.1:0", "--database", f"sqlite:///{path}").ready()
+
+    well = run("doctor", "--database", f"sqlite:///{path}")
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("UPDATE loans SET due_at = lent_at - 1 WHERE key = 1")
+        database.commit()
+    ill = run("doctor", "--database", f"sqlite:///{path}")
+
+    assert (well.returncode, well.stdout) == (0, f"Nothing is wrong with sqlite:///{path}.\n")
+    assert ill.returncode == 1
+    assert "is due before it begins." in ill.stdout
+    assert ill.stderr == f"Error: 1 breaches in sqlite:///{path}.\n"

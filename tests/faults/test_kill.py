@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from tests.acceptance.conftest import Programs, start  # noqa: F401 - a fixture
+from tests.acceptance.conftest import Programs, run, start  # noqa: F401 - a fixture
 from tests.support import Terminal
 
 TERMINALS = 16
@@ -80,6 +80,8 @@ async def test_what_was_told_stands(
         address = start("demo", "--sip", "127.0.0.1:0", "--data", str(folder)).ready()
         await asyncio.gather(*(check(each, address) for each in kiosks))
         check_history(folder / "library.db", kiosks)
+        doctor = run("doctor", "--database", f"sqlite:///{folder / 'library.db'}")
+        assert doctor.returncode == 0, doctor.stdout
 
 
 async def check(kiosk: Kiosk, address: tuple[str, int]) -> None:

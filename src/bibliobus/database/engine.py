@@ -94,6 +94,14 @@ class Database(Protocol):
         """Finish what was begun, and disconnect."""
         ...
 
+    async def check(self) -> list[str]:
+        """What is wrong with the database itself, a sentence each. It may read all of it.
+
+        Raises:
+            Failed: The database did not answer.
+        """
+        ...
+
     async def read(self, work: Callable[[Transaction], T], institution: str = "") -> T:
         """The result of `work`, which writes nothing. It sees whatever was committed before.
 

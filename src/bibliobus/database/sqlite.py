@@ -276,6 +276,17 @@ class SQLite:
         if self._lock is not None:
             self._lock.close()
 
+    async def check(self) -> list[str]:
+        def work(tx: Transaction) -> list[str]:
+            damage = [text for (text,) in tx.rows("PRAGMA quick_check") if text != "ok"]
+            strays = tx.rows("PRAGMA foreign_key_check")
+            return [f"The file is damaged: {each}." for each in damage] + [
+                f"Row {row} of {table} refers to a row of {parent} that is not there."
+                for table, row, parent, _ in strays
+            ]
+
+        return await self.read(work)
+
     async def read(self, work: Callable[[Transaction], T], institution: str = "") -> T:
         return await self._threads.do(work, institution, writes=False)
 
