@@ -149,7 +149,7 @@ class Circulation(Protocol):
             NotOnLoan: The item is in, or the patron has no loan of this title.
             AlreadyOnLoan: Somebody else has the item, and `third_party` is false.
             RenewalNotAllowed: The policy refuses, or the patron who has it may not renew.
-            NotSupported: Lending is switched off.
+            NotSupported: Renewing is switched off.
 
         Source: ILS.pod, "renew"; SIP2 2.00, message 29.
         """
@@ -214,7 +214,7 @@ class ILS(Circulation, Protocol):
         Raises:
             PatronNotFound: No patron has this id.
             WrongPIN: A PIN was sent and is not the patron's.
-            NotSupported: Lending is switched off.
+            NotSupported: Renewing is switched off.
 
         Source: ILS.pod, "renew_all"; SIP2 2.00, message 65.
         """

@@ -156,9 +156,8 @@ def message(
     """
 
     def declare(cls: type[M]) -> type[M]:
-        layout = _layout(
-            cls, title, forgiven, version_1
-        )  # before dataclass() takes the defaults off
+        # before dataclass() takes the defaults off the class
+        layout = _layout(cls, title, forgiven, version_1)
         # Frozen to the type checker only: at run time that would make a 64 of 29 fields, which is
         # made in 2 µs, take 12.
         made = dataclass(slots=True, kw_only=True, repr=False)(cls)
@@ -186,7 +185,7 @@ def _documented(cls: type[Message]) -> str:
 def _compiled_make(cls: type[Message]) -> Callable[[str, Mapping[str, Any], Extra], Message]:
     """A function that makes a message of its text's fixed part and its named fields' texts.
 
-    It sets the attributes itself: to hand them to `__init__` by keyword takes 1 µs of 4.
+    It sets the attributes itself: by keywords to `__init__`, a request is read in 12 µs, not 10.
     """
     scope: dict[str, Any] = {"cls": cls, "new": cls.__new__}
     lines = ["def make(body, found, extra):", "    self = new(cls)"]
