@@ -16,9 +16,9 @@ from bibliobus.sip2.describing import (
     as_object,
     described,
     deviation_object,
-    printable,
     read_line,
 )
+from bibliobus.sip2.deviations import printable
 
 F = TypeVar("F", bound=Callable[..., Any])
 

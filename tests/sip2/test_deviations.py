@@ -211,6 +211,12 @@ def test_tells_of_bytes_that_are_no_text() -> None:
     assert deviations(line, REQUESTS, Dialect(encoding="cp850")) == ()
 
 
+def test_nothing_that_was_sent_gets_at_a_screen_or_a_log() -> None:
+    line = f"17{NOW}AOBR1|AB1|\x1b[".encode()
+
+    assert all(str(each).isprintable() for each in deviations(line, REQUESTS))
+
+
 def test_no_secret_is_told() -> None:
     for line in (
         f"23001{NOW}AOBR1|AA1|AC\x01hush|AD6789{'9' * 300}|COsecret|",

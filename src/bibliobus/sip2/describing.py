@@ -13,7 +13,7 @@ from typing import Any
 from bibliobus.sip2 import checking
 from bibliobus.sip2.codec import HIDDEN, Message, decode, is_aligned, parted, redacted
 from bibliobus.sip2.codes import SummaryType
-from bibliobus.sip2.deviations import Deviation, deviations
+from bibliobus.sip2.deviations import Deviation, deviations, printable
 from bibliobus.sip2.dialect import Dialect
 from bibliobus.sip2.errors import SIP2Error
 from bibliobus.sip2.fields import SECRET_NAMES, Group, Named
@@ -80,11 +80,6 @@ def _without_secrets(body: str, delimiter: str) -> str:
     parts = (map(_hidden, parted(piece, longest)) for piece in pieces)
     hidden = ("".join(redacted(message, part) for part in each) for each in parts)
     return redacted(message, body[:length]) + delimiter.join(hidden)
-
-
-def printable(text: str) -> str:
-    """`text` with escapes for whatever might do something to the screen it is shown on."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def _hidden(part: str) -> str:

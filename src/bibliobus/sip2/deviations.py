@@ -100,8 +100,13 @@ class Deviation:
     said: str  # what is wrong and where, in plain words; no secret is in it
 
     def __str__(self) -> str:
-        """In a sentence, with the rule's name."""
-        return f"{self.said} ({self.rule.code}; {self.rule.source})"
+        """In a sentence, with the rule's name; whatever a terminal sent is escaped."""
+        return printable(f"{self.said} ({self.rule.code}; {self.rule.source})")
+
+
+def printable(text: str) -> str:
+    """`text` with escapes for what might do something to the screen or log that shows it."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def deviations(
@@ -289,9 +294,7 @@ def _quoted(text: str) -> str:
 def _of_sense(message: Message) -> Iterator[Deviation]:
     """What no single field shows."""
     match message:
-        case CheckoutResponse(ok=False, due_date=due) | RenewResponse(ok=False, due_date=due) if (
-            due
-        ):
+        case CheckoutResponse() | RenewResponse() if message.due_date and not message.ok:
             yield Deviation(Rule.CONTRADICTION, "it refuses, but AH has a due date")
         case Hold() | Renew() if not message.item_id and not message.title_id:
             yield Deviation(Rule.MISSING_FIELD, f"{message.code} needs AB or AJ")
