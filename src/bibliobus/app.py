@@ -106,11 +106,13 @@ async def load(app: App, library: Library, *, shared_hashes: bool = False) -> No
     hashes = await asyncio.gather(*(hashed(each.pin or "") for each in with_pin))
     pin_hashes = {(p.institution, p.id): hash for p, hash in zip(with_pin, hashes, strict=True)}
 
+    now = datetime.now(UTC)
+
     def everything(tx: Transaction) -> None:
         for id, settings in library.institutions.items():
             load_institution(tx, id, settings)
             tx.institution = id
-            load_library(tx, library.of(id), pin_hashes)
+            load_library(tx, library.of(id), pin_hashes, now)
         for account, password in zip(library.accounts, passwords, strict=True):
             load_account(tx, account, password)
 

@@ -14,6 +14,10 @@ from typing import Any, Protocol, TypeVar
 T = TypeVar("T")
 Row = tuple[Any, ...]
 
+APPEND_ONLY = re.compile(r"-- @append-only (\w+)")
+"""How a migration says that a table's rows are only ever added; each engine has its own way to
+refuse the rest."""
+
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 

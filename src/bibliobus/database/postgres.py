@@ -23,7 +23,7 @@ import psycopg_pool
 from psycopg import errors as pg
 from psycopg.conninfo import conninfo_to_dict
 
-from bibliobus.database.engine import Row, Transaction, storable
+from bibliobus.database.engine import APPEND_ONLY, Row, Transaction, storable
 from bibliobus.database.errors import Conflict, Failed
 from bibliobus.database.migrating import migrate
 
@@ -32,6 +32,13 @@ T = TypeVar("T")
 SCHEMA = "bibliobus"
 CONNECTIONS = 10
 TRIES = 5
+
+_APPEND_ONLY = r"""
+CREATE OR REPLACE FUNCTION rows_are_only_added() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'rows of % are only ever added', TG_TABLE_NAME; END $$;
+CREATE TRIGGER only_added BEFORE UPDATE OR DELETE ON \1
+FOR EACH ROW EXECUTE FUNCTION rows_are_only_added();
+"""
 
 _UNDONE = (pg.DeadlockDetected, pg.SerializationFailure)  # rolled back, and may do next time
 
@@ -65,7 +72,7 @@ class PostgresTransaction:
 
     def script(self, sql: str) -> None:
         try:
-            self._cursor.execute(sql.encode())
+            self._cursor.execute(APPEND_ONLY.sub(_APPEND_ONLY, sql).encode())
         except (pg.IntegrityError, pg.DuplicateTable, pg.DuplicateSchema) as error:
             raise Conflict(_said(error)) from error
 

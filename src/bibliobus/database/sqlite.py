@@ -32,7 +32,7 @@ from typing import IO, Any, TypeVar, cast
 
 import apsw
 
-from bibliobus.database.engine import Row, Transaction, storable
+from bibliobus.database.engine import APPEND_ONLY, Row, Transaction, storable
 from bibliobus.database.errors import Conflict, DatabaseError, Failed, Unsuitable
 from bibliobus.database.migrating import migrate
 
@@ -57,6 +57,12 @@ _TYPES = {
     "\n);": "\n) STRICT;",
 }
 _TYPE = re.compile("|".join(map(re.escape, _TYPES)))
+_APPEND_ONLY = r"""
+CREATE TRIGGER \1_keeps_rows BEFORE DELETE ON \1
+BEGIN SELECT RAISE(ABORT, 'rows of \1 are only ever added'); END;
+CREATE TRIGGER \1_keeps_values BEFORE UPDATE ON \1
+BEGIN SELECT RAISE(ABORT, 'rows of \1 are only ever added'); END;
+"""
 
 
 class SQLiteTransaction:
@@ -85,7 +91,8 @@ class SQLiteTransaction:
         pass  # the one writer has the database to itself
 
     def script(self, sql: str) -> None:
-        self._connection.execute(_TYPE.sub(lambda found: _TYPES[found[0]], sql)).fetchall()
+        sql = _TYPE.sub(lambda found: _TYPES[found[0]], sql)
+        self._connection.execute(APPEND_ONLY.sub(_APPEND_ONLY, sql)).fetchall()
 
     def _execute(self, sql: str, parameters: dict[str, Any]) -> apsw.Cursor:
         try:

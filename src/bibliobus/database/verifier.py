@@ -16,25 +16,32 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
+from bibliobus.database.errors import Failed
 from bibliobus.ils import Secret
 
 REMEMBERED = 300.0  # seconds
+PATIENCE = 8.0  # seconds: what a terminal waits is ten
 AT_MOST = 100_000  # remembered checks, of about 150 bytes each
 
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 
 class Verifier:
-    """Checks secrets against their hashes."""
+    """Checks secrets against their hashes.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    `matches` raises Failed if no thread was free for a check in `patience` seconds.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, patience: float = PATIENCE
+    ) -> None:
+        self._clock, self._patience = clock, patience
         self._key = secrets.token_bytes(32)
         self._right: dict[bytes, float] = {}  # digest: until when; oldest first
         self._checks: dict[bytes, asyncio.Future[bool]] = {}  # under way, for all who ask the same
@@ -44,20 +51,24 @@ class Verifier:
     async def matches(self, secret: Secret, hashed: str | None) -> bool:
         """Whether `secret` is what `hashed` was made of. For None it takes as long, and is not."""
         if hashed is None:
-            await self._check(secret, self._nobody)
+            await self._in_time(self._check(secret, self._nobody))
             return False
         digest = self._digest(secret, hashed)
-        if self._remembers(digest):
+        if self._is_right(digest):
             return True
         check = self._checks.get(digest)
         if check is None:
             check = asyncio.ensure_future(self._check(secret, hashed))
             self._checks[digest] = check
             check.add_done_callback(lambda _: self._checks.pop(digest))
-        if not await asyncio.shield(check):
+        if not await self._in_time(asyncio.shield(check)):
             return False
         self._remember(digest)
         return True
+
+    def remembers(self, secret: Secret, hashed: str | None) -> bool:
+        """Whether this was found right a short while ago; it costs a few microseconds."""
+        return hashed is not None and self._is_right(self._digest(secret, hashed))
 
     async def hash(self, secret: Secret) -> str:
         """An argon2id hash to keep."""
@@ -68,11 +79,18 @@ class Verifier:
         """End the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
+    async def _in_time(self, check: Awaitable[bool]) -> bool:
+        """What was asked must be answered: a check that cannot get a thread is no wrong PIN."""
+        try:
+            return await asyncio.wait_for(check, self._patience)
+        except TimeoutError as error:
+            raise Failed("too many PINs are waiting to be checked", may_stand=False) from error
+
     async def _check(self, secret: Secret, hashed: str) -> bool:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, _verify, secret, hashed)
 
-    def _remembers(self, digest: bytes) -> bool:
+    def _is_right(self, digest: bytes) -> bool:
         until = self._right.get(digest)
         return until is not None and self._clock() < until
 

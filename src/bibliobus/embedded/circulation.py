@@ -1,52 +1,61 @@
 """Lending and taking back, as rules over a transaction: look up, decide, write, answer.
 
-Whatever is locked is locked in one order, the patron before the item, so two transactions never
-wait for each other.
+Whatever is locked is locked in one order, the patron before the title and its items, so two
+transactions do not wait for each other.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 from msgspec.structs import replace
 
-from bibliobus.database import Transaction, to_database
-from bibliobus.embedded import items, patrons
+from bibliobus.database import to_database
+from bibliobus.embedded import fees, holds, items, patrons
+from bibliobus.embedded.call import Before, Call, record
 from bibliobus.embedded.items import OpenLoan, StoredItem
 from bibliobus.embedded.patrons import StoredPatron
+from bibliobus.embedded.replay import repeated
 from bibliobus.ils import (
+    AlertType,
     AlreadyOnLoan,
     CheckinResult,
     CheckoutResult,
     CirculationStatus,
+    Fee,
+    FeeType,
+    HoldNotice,
     Item,
+    ItemNotAvailable,
     ListEntry,
     LoanLimitReached,
+    NotForLoan,
     NotOnLoan,
-    Origin,
-    Patron,
+    NotTakenHere,
+    OnHoldForAnother,
     Refused,
     RenewAllResult,
     RenewalNotAllowed,
+    TitleNotFound,
+    TooManyRenewals,
+    TooSoonToRenew,
     Unrenewed,
 )
-from bibliobus.ils.library import LoanPolicy
+from bibliobus.ils.library import Condition, LoanRule
 
-_CLOSING = time(23, 59, 59)  # loans are due at the end of their last day
+_FOUND = frozenset({Condition.LOST, Condition.MISSING, Condition.CLAIMED_RETURNED})
+_LENT_SO = frozenset({None, Condition.DAMAGED})
+_NOT_OURS = frozenset({Condition.WITHDRAWN, Condition.ON_ORDER, Condition.IN_PROCESS})
 
 
 def checkout(
-    tx: Transaction,
-    policy: LoanPolicy,
-    zone: ZoneInfo,
+    call: Call,
     patron_id: str,
     item_id: str,
     *,
     renewal_allowed: bool,
+    fee_acknowledged: bool,
     item_properties: str | None,
-    origin: Origin,
-    now: datetime,
 ) -> CheckoutResult:
     """Lend one item to one patron, or renew the loan, inside the caller's transaction.
 
@@ -57,36 +66,43 @@ def checkout(
     Raises:
         Refused: Nothing stays written, since the caller's transaction rolls back.
     """
-    patron = patrons.lock(tx, policy, zone, patron_id, now)
-    item = items.lock(tx, item_id)
+    patron = patrons.lock(call, patron_id)
+    item = items.lock(call, item_id)
+    loan = item.loan
+    if loan is not None and loan.patron == patron.key:
+        first = repeated(call, CheckoutResult, item.key, patron.key, "checkout", "renew")
+        if first is not None:
+            return first
     if patron.blocks:
-        raise type(patron.blocks[0])(patron=patron.record, item=item.record, also=patron.blocks[1:])
-    if (loan := item.loan) is not None:
+        raise type(patron.blocks[0])(
+            str(patron.blocks[0]), patron=patron.record, item=item.record, also=patron.blocks[1:]
+        )
+    rule = rule_for(call, patron.record.ptype, item)
+    if loan is not None:
         if loan.patron != patron.key or not renewal_allowed:
             raise AlreadyOnLoan(patron=patron.record, item=item.record)
-        item = items.note(tx, item, properties=item_properties)
-        _check_renewable(policy, patron.record, item, loan)
-        due_at = _due_at(policy, zone, now)
-        return _renew(tx, patron, item, loan, due_at=due_at, origin=origin, now=now)
-    if patron.record.too_many_charged:
-        raise LoanLimitReached(patron=patron.record, item=item.record)
+        _check_renewable(call, rule, patron, patron, item, loan, fee_acknowledged)
+        item = items.note(call, item, properties=item_properties)
+        due_at = call.policies.due_at(rule, call.now)
+        return _renew(call, rule, patron, patron, item, loan, due_at=due_at)
+    _check_may_borrow(call, rule, patron, item)
+    price = fees.price(call, rule.rental_fee, FeeType.RENTAL, item.record)
+    fees.check_acknowledged(price, fee_acknowledged, patron=patron, item=item.record)
 
-    due_at = _due_at(policy, zone, now)
-    item = items.note(tx, item, properties=item_properties)
-    return _lend(tx, patron, item, lent_at=now, due_at=due_at, origin=origin, now=now)
+    item = items.note(call, item, properties=item_properties)
+    return _lend(
+        call, rule, patron, item,
+        lent_at=call.now, due_at=call.policies.due_at(rule, call.now), price=price,
+    )  # fmt: skip
 
 
 def checkout_no_block(
-    tx: Transaction,
-    policy: LoanPolicy,
-    zone: ZoneInfo,
+    call: Call,
     patron_id: str,
     item_id: str,
     *,
     due_at: datetime | None,
     item_properties: str | None,
-    origin: Origin,
-    now: datetime,
 ) -> CheckoutResult:
     """Record a loan that a terminal made while it was off line. No policy can refuse it.
 
@@ -96,28 +112,31 @@ def checkout_no_block(
     Raises:
         PatronNotFound, ItemNotFound: Nothing stays written.
     """
-    patron = patrons.lock(tx, policy, zone, patron_id, now)
-    item = items.lock(tx, item_id)
-    lent_at = min(origin.transaction_at or now, now)
+    patron = patrons.lock(call, patron_id)
+    item = items.lock(call, item_id)
+    rule = rule_for(call, patron.record.ptype, item)
+    lent_at = min(call.origin.transaction_at or call.now, call.now)
     ended_at = None
     if (loan := item.loan) is not None:
         if lent_at < loan.lent_at:  # it is history: the item has come back and gone out again
             ended_at = loan.lent_at
         else:
-            _end(tx, item, loan, at=lent_at, kind="implied-checkin", origin=origin, now=now)
+            _end(call, loan, at=lent_at)
+            record(call, "implied-checkin", patron=loan.patron, item=item.key, loan=loan.key)
     if due_at is None or due_at < lent_at:
-        due_at = _due_at(policy, zone, lent_at)
-    item = items.note(tx, item, properties=item_properties)
+        due_at = call.policies.due_at(rule, lent_at)
+    item = items.note(call, item, properties=item_properties)
+    if ended_at is None and item.condition in _FOUND:
+        items.set_condition(call, item, None)
+        if loan is not None:
+            fees.reverse_replacement(call, loan.key)
     return _lend(
-        tx, patron, item,
-        lent_at=lent_at, due_at=due_at, no_block=True, ended_at=ended_at, origin=origin, now=now,
-    )  # fmt: skip
+        call, rule, patron, item, lent_at=lent_at, due_at=due_at, no_block=True, ended_at=ended_at
+    )
 
 
 def renew(
-    tx: Transaction,
-    policy: LoanPolicy,
-    zone: ZoneInfo,
+    call: Call,
     patron_id: str,
     item_id: str | None,
     *,
@@ -125,75 +144,422 @@ def renew(
     third_party: bool,
     no_block: bool,
     no_block_due_at: datetime | None,
+    fee_acknowledged: bool,
     item_properties: str | None,
-    origin: Origin,
-    now: datetime,
 ) -> CheckoutResult:
     """Make one loan longer, inside the caller's transaction.
 
     Raises:
         Refused: Nothing stays written, since the caller's transaction rolls back.
     """
-    patron = patrons.lock(tx, policy, zone, patron_id, now)
+    patron = patrons.lock(call, patron_id)
     if item_id is None:
-        item_id = next(iter(patrons.loan_items(tx, patron, title_id or "")), None)
-    if item_id is None:
-        raise NotOnLoan(patron=patron.record)
-    item = items.lock(tx, item_id)
+        item_id = _item_of_title(call, patron, title_id or "")
+    item = items.lock(call, item_id)
+    if not no_block:
+        whoever = None if third_party else patron.key
+        first = repeated(call, CheckoutResult, item.key, whoever, "renew")
+        if first is not None:
+            return first
     if (loan := item.loan) is None:
         raise NotOnLoan(patron=patron.record, item=item.record)
-    borrower = patron if loan.patron == patron.key else None
-    if borrower is None:
+    borrower = patron
+    if loan.patron != patron.key:
         if not third_party:
             raise AlreadyOnLoan(patron=patron.record, item=item.record)
-        borrower = patrons.by_key(tx, policy, zone, loan.patron, now)
+        borrower = patrons.by_key(call, loan.patron) or patron
+    rule = rule_for(call, borrower.record.ptype, item)
     if not no_block:
-        _check_renewable(policy, (borrower or patron).record, item, loan)
+        _check_renewable(call, rule, patron, borrower, item, loan, fee_acknowledged)
 
-    item = items.note(tx, item, properties=item_properties)
-    renewed_at = min(origin.transaction_at or now, now) if no_block else now
+    item = items.note(call, item, properties=item_properties)
+    renewed_at = min(call.origin.transaction_at or call.now, call.now) if no_block else call.now
     due_at = no_block_due_at if no_block else None
     return _renew(
-        tx, patron, item, loan,
-        due_at=due_at or _due_at(policy, zone, renewed_at), origin=origin, now=now,
+        call, rule, patron, borrower, item, loan,
+        due_at=due_at or call.policies.due_at(rule, renewed_at), no_block=no_block,
     )  # fmt: skip
 
 
-def renew_all(
-    tx: Transaction,
-    policy: LoanPolicy,
-    zone: ZoneInfo,
-    patron_id: str,
-    *,
-    origin: Origin,
-    now: datetime,
-) -> RenewAllResult:
+def renew_all(call: Call, patron_id: str, *, fee_acknowledged: bool) -> RenewAllResult:
     """Make every loan of a patron longer that may be, inside the caller's transaction.
 
     Raises:
         PatronNotFound: Nothing stays written.
     """
-    patron = patrons.lock(tx, policy, zone, patron_id, now)
+    patron = patrons.lock(call, patron_id)
     renewed: list[ListEntry] = []
     unrenewed: list[Unrenewed] = []
-    for item_id in patrons.loan_items(tx, patron):
-        item = items.lock(tx, item_id)
-        loan = item.loan
-        if loan is None or loan.patron != patron.key:
-            continue  # it has just come back
+    for item, loan in _locked_loans(call, patron):
+        patron = patrons.by_key(call, patron.key) or patron  # who may owe more by now
+        rule = rule_for(call, patron.record.ptype, item)
         try:
-            _check_renewable(policy, patron.record, item, loan)
-        except RenewalNotAllowed as refused:
+            _check_renewable(call, rule, patron, patron, item, loan, fee_acknowledged)
+        except Refused as refused:
             unrenewed.append(_unrenewed(item, refused))
             continue
-        due_at = _due_at(policy, zone, now)
-        due_at = _renew(tx, patron, item, loan, due_at=due_at, origin=origin, now=now).due_at
-        renewed.append(ListEntry(item_id=item_id, title_id=item.record.title_id, due_at=due_at))
+        due_at = call.policies.due_at(rule, call.now)
+        due_at = _renew(call, rule, patron, patron, item, loan, due_at=due_at).due_at
+        renewed.append(
+            ListEntry(item_id=item.record.id, title_id=item.record.title_id, due_at=due_at)
+        )
+    call.event = None  # there may be several, and none of them is this request's alone
+    patron = patrons.by_key(call, patron.key) or patron
     return RenewAllResult(
         patron=patrons.without_contact(patron.record),
         renewed=tuple(renewed),
         unrenewed=tuple(unrenewed),
     )
+
+
+def _locked_loans(call: Call, patron: StoredPatron) -> list[tuple[StoredItem, OpenLoan]]:
+    """What a patron has; all is locked, in the order of locks, and what is due first comes first.
+    What has just come back is left out."""
+    found = []
+    for item_id in patrons.loan_items(call.tx, patron.key):
+        item = items.lock(call, item_id)
+        if item.loan is not None and item.loan.patron == patron.key:
+            found.append((item, item.loan))
+    return sorted(found, key=lambda each: (each[1].due_at, each[0].record.id))
+
+
+def checkin(
+    call: Call,
+    item_id: str,
+    *,
+    returned_at: datetime | None,
+    current_location: str | None,
+    item_properties: str | None,
+    no_block: bool,
+) -> CheckinResult:
+    """Take one item back, inside the caller's transaction.
+
+    What a terminal took back while it was off line is never refused, even if the item is in: it
+    was there, and where it is now is known from this.
+
+    Raises:
+        Refused: Nothing stays written, since the caller's transaction rolls back.
+    """
+    item = items.lock(call, item_id)
+    loan = item.loan
+    if loan is None and not no_block:
+        first = repeated(call, CheckinResult, item.key, None, "checkin")
+        if first is not None:
+            return first
+    if not no_block:
+        _check_taken_here(call, item)
+    kind = "checkin-no-block" if no_block else "checkin"
+    if no_block:
+        returned_at = returned_at or call.origin.transaction_at or call.now
+    location = current_location or call.origin.location
+    if loan is not None and no_block and returned_at is not None and returned_at < loan.lent_at:
+        record(call, kind, item=item.key)  # it has gone out again since, and that loan stays
+        item = items.note(call, item, location=location, properties=item_properties)
+        return CheckinResult(
+            item=item.record,
+            resensitize=not item.record.magnetic,
+            sort_bin=call.policies.sort_bin(call.policies.branch_of(location), item.record),
+        )
+
+    branch = call.policies.branch_of(location)
+    patron, fee = None, None
+    reversed_fees: tuple[int, ...] = ()
+    if loan is not None:
+        ended_at = min(max(returned_at or call.now, loan.lent_at), call.now)
+        _end(call, loan, at=ended_at)
+        if item.condition in _FOUND:
+            reversed_fees = fees.reverse_replacement(call, loan.key)
+        patron = patrons.by_key(call, loan.patron)
+        fee = _charge_overdue(call, patron, item, loan, ended_at)
+    if item.condition in _FOUND:
+        items.set_condition(call, item, None)
+    alert = _put_where_it_belongs(call, item, branch)
+    was, item = item, items.note(call, item, location=location, properties=item_properties)
+    item = items.read_again(call, item)
+    record(
+        call, kind, patron=None if loan is None else loan.patron, item=item.key,
+        loan=None if loan is None else loan.key, hold=None if item.held is None else item.held.key,
+        before=Before(
+            condition=was.condition and was.condition.value,
+            location=was.record.current_location
+            if was.record.current_location != item.record.current_location
+            else None,
+            raised=_keys(fee),
+            reversed=reversed_fees,
+        ),
+    )  # fmt: skip
+    if patron is not None and fee is not None:
+        patron = patrons.by_key(call, patron.key)
+    notice, shown = _hold_notice(call, item)
+    return CheckinResult(
+        item=shown,
+        patron=None if patron is None else patrons.without_contact(patron.record),
+        resensitize=not shown.magnetic,
+        alert_type=alert,
+        hold=notice,
+        sort_bin=call.policies.sort_bin(branch, shown),
+        fee=fee,
+    )
+
+
+def _check_taken_here(call: Call, item: StoredItem) -> None:
+    if item.condition in _NOT_OURS:
+        raise NotTakenHere(item=item.record)
+    nothing_to_do = (
+        item.loan is None
+        and item.held is None
+        and item.record.destination is None
+        and item.condition not in _FOUND
+    )
+    if nothing_to_do and not (item.active_holds and any(holds.eligible(call, item.copy))):
+        raise NotOnLoan(item=item.record)
+
+
+def _put_where_it_belongs(call: Call, item: StoredItem, branch: str | None) -> AlertType | None:
+    """The hold shelf, another branch, or its own shelf, as seen from where it came back."""
+    here = item.record.destination
+    if (held := item.held) is not None:
+        if not held.on_shelf and branch in (None, here):
+            shelf_until = call.policies.shelf_until(call.now)
+            holds.give(call, held.key, item.key, pickup_by=shelf_until)
+            holds.send(call.tx, item.key, None)
+            return AlertType.HOLD_HERE
+        return AlertType.HOLD_HERE if held.on_shelf else AlertType.HOLD_ELSEWHERE
+    if item.active_holds and item.condition not in _NOT_OURS:
+        hold = holds.capture(call, item.copy, branch)
+        if hold is not None:
+            return AlertType.HOLD_ELSEWHERE if hold.pickup_by is None else AlertType.HOLD_HERE
+    home = call.policies.branch_of(item.record.permanent_location)
+    destination = home if branch is not None and home not in (None, branch) else None
+    if destination != here:
+        holds.send(call.tx, item.key, destination)
+    return None if destination is None else AlertType.GOES_ELSEWHERE
+
+
+def _hold_notice(call: Call, item: StoredItem) -> tuple[HoldNotice | None, Item]:
+    """For whom an item waits, and the item with where it has to be brought."""
+    if item.held is None:
+        return None, item.record
+    hold, patron = holds.of_copy(call.tx, item.key), patrons.by_key(call, item.held.patron)
+    if hold is None or patron is None:
+        return None, item.record
+    notice = HoldNotice(
+        patron_id=patron.record.id,
+        patron_name=patron.record.name,
+        pickup_location=hold.pickup_location,
+        pickup_by=item.record.hold_pickup_at,
+    )
+    return notice, replace(item.record, destination=call.policies.branch_of(hold.pickup_location))
+
+
+def _item_of_title(call: Call, patron: StoredPatron, title_id: str) -> str:
+    try:
+        title = holds.title_key(call.tx, title_id)
+    except TitleNotFound:
+        raise NotOnLoan(patron=patron.record) from None
+    item_id = patrons.loan_of_title(call.tx, patron.key, title)
+    if item_id is None:
+        raise NotOnLoan(patron=patron.record)
+    return item_id
+
+
+def rule_for(call: Call, patron_class: str | None, item: StoredItem) -> LoanRule:
+    """The policy for such a patron and this item."""
+    return call.policies.loan_rule(
+        patron_class, item.record.item_type, item.record.permanent_location
+    )
+
+
+def can_be_lent(item: StoredItem, rule: LoanRule) -> bool:
+    """Whether an item is in and in a condition to be lent by this policy."""
+    return rule.lent and item.loan is None and item.condition in _LENT_SO
+
+
+def _check_may_borrow(call: Call, rule: LoanRule, patron: StoredPatron, item: StoredItem) -> None:
+    if not rule.lent:
+        raise NotForLoan(patron=patron.record, item=item.record)
+    if item.condition not in _LENT_SO:
+        raise ItemNotAvailable(patron=patron.record, item=item.record)
+    first = None if item.held is None else item.held.patron
+    if first is None and item.active_holds:
+        first = next((hold.patron for hold in holds.eligible(call, item.copy)), None)
+    if first not in (None, patron.key):
+        raise OnHoldForAnother(patron=patron.record, item=item.record)
+    kind = (rule.item_type, rule.location)
+    if patron.record.too_many_charged or (
+        any(kind) and patrons.charged(call.tx, patron.key, *kind) >= rule.loan_limit
+    ):
+        raise LoanLimitReached(patron=patron.record, item=item.record)
+
+
+def _check_renewable(
+    call: Call,
+    rule: LoanRule,
+    patron: StoredPatron,
+    borrower: StoredPatron,
+    item: StoredItem,
+    loan: OpenLoan,
+    fee_acknowledged: bool,
+) -> None:
+    """Whether the borrower may keep the item; a refusal tells only of the patron who asked."""
+    refused: type[Refused] | None = None
+    if not borrower.record.renew_ok:
+        refused = RenewalNotAllowed
+    elif loan.renewals >= rule.renewals:
+        refused = TooManyRenewals
+    elif not call.policies.may_renew_at(rule, loan.due_at, call.now):
+        refused = TooSoonToRenew
+    elif item.active_holds and any(
+        hold.patron != borrower.key for hold in holds.eligible(call, item.copy)
+    ):
+        refused = OnHoldForAnother
+    elif item.condition in (Condition.LOST, Condition.CLAIMED_RETURNED):
+        refused = RenewalNotAllowed
+    if refused is not None:
+        raise refused(patron=patron.record, item=item.record)
+    price = fees.price(call, rule.rental_fee, FeeType.RENTAL, item.record)
+    fees.check_acknowledged(price, fee_acknowledged, patron=patron, item=item.record)
+
+
+def _lend(
+    call: Call,
+    rule: LoanRule,
+    patron: StoredPatron,
+    item: StoredItem,
+    *,
+    lent_at: datetime,
+    due_at: datetime,
+    price: fees.Price | None = None,
+    no_block: bool = False,
+    ended_at: datetime | None = None,
+) -> CheckoutResult:
+    """Write a loan. What is history already (`ended_at`) changes nothing else."""
+    row = call.tx.row(
+        "INSERT INTO loans (institution, patron, item, lent_at, due_at, renewals, no_block,"
+        " ended_at, charged_limit, renewal_limit) VALUES (:institution, :patron, :item, :lent_at,"
+        " :due_at, 0, :no_block, :ended_at, :charged_limit, :renewal_limit) RETURNING key",
+        patron=patron.key, item=item.key, no_block=no_block, lent_at=to_database(lent_at),
+        due_at=to_database(due_at), ended_at=to_database(ended_at),
+        charged_limit=None if no_block else patron.record.charged_limit,
+        renewal_limit=None if no_block else rule.renewals,
+    )  # fmt: skip
+    loan = int(row[0]) if row else 0
+    before = Before() if ended_at is not None else _take_from_holds(call, patron, item)
+    fee = fees.charge(call, price, patron.key, item.about(loan)) if price else None
+    if fee is not None:
+        before = replace(before, raised=_keys(fee))
+    kind = "checkout-no-block" if no_block else "checkout"
+    record(
+        call, kind, patron=patron.key, item=item.key, loan=loan, hold=before.filled, before=before
+    )
+    if before == Before() and not no_block:  # nothing but the loan is new
+        lent = replace(item.record, circulation_status=CirculationStatus.CHARGED, due_at=due_at)
+        charged = patron.record.charged_count + 1
+        borrower = patrons.without_contact(
+            patron.record,
+            charged_count=charged,
+            too_many_charged=charged >= (patron.record.charged_limit or 0),
+        )
+    else:
+        lent = items.read_again(call, item).record
+        borrower = patrons.without_contact((patrons.by_key(call, patron.key) or patron).record)
+    return CheckoutResult(
+        patron=borrower,
+        item=lent,
+        due_at=due_at,
+        desensitize=desensitize(rule, item),
+        fee=fee,
+    )
+
+
+def desensitize(rule: LoanRule, item: StoredItem) -> bool:
+    """Whether the item may be carried out, and is not harmed by it."""
+    return not item.record.magnetic and not rule.in_library
+
+
+def _take_from_holds(call: Call, patron: StoredPatron, item: StoredItem) -> Before:
+    """What lending an item does to holds and transits, and how it was before."""
+    before = Before(transit_to=item.record.destination)
+    if item.record.destination is not None:
+        holds.send(call.tx, item.key, None)
+    if not item.active_holds:
+        return before
+    if item.held is not None and item.held.patron != patron.key:
+        holds.release(call, item.held.key)  # it was lent off line, and the hold waits again
+    hold = holds.of_patron_on_title(call.tx, patron.key, item.title)
+    if hold is None or not (hold.copy == item.key or holds.can_serve(call, item.copy, hold)):
+        return before
+    holds.end(call, hold, "filled")
+    if hold.copy not in (None, item.key):
+        holds.send(call.tx, hold.copy, None)
+    return replace(
+        before,
+        filled=hold.key,
+        copy=hold.copy,
+        copy_since=hold.copy_since,
+        pickup_by=hold.pickup_by,
+    )
+
+
+def _renew(
+    call: Call,
+    rule: LoanRule,
+    patron: StoredPatron,
+    borrower: StoredPatron,
+    item: StoredItem,
+    loan: OpenLoan,
+    *,
+    due_at: datetime,
+    no_block: bool = False,
+) -> CheckoutResult:
+    due_at = max(due_at, loan.due_at)
+    overdue = rental = None
+    if not no_block:
+        overdue = _charge_overdue(call, borrower, item, loan, call.now)
+        price = fees.price(call, rule.rental_fee, FeeType.RENTAL, item.record)
+        rental = fees.charge(call, price, borrower.key, item.about(loan.key))
+    call.tx.run(
+        "UPDATE loans SET due_at = :due_at, renewals = renewals + 1,"
+        " renewal_limit = COALESCE(:renewal_limit, renewal_limit)"
+        " WHERE institution = :institution AND key = :loan",
+        due_at=to_database(due_at), loan=loan.key,
+        renewal_limit=None if no_block else rule.renewals,
+    )  # fmt: skip
+    record(
+        call, "renew-no-block" if no_block else "renew",
+        patron=loan.patron, item=item.key, loan=loan.key,
+        before=Before(due_at=to_database(loan.due_at), raised=_keys(overdue, rental)),
+    )  # fmt: skip
+    return CheckoutResult(
+        patron=patrons.without_contact((patrons.by_key(call, patron.key) or patron).record),
+        item=replace(item.record, due_at=due_at),
+        due_at=due_at,
+        renewal_ok=True,
+        desensitize=False,  # it was, when it was lent
+        fee=rental,
+    )
+
+
+def _charge_overdue(
+    call: Call,
+    borrower: StoredPatron | None,
+    item: StoredItem,
+    loan: OpenLoan,
+    until: datetime,
+) -> Fee | None:
+    if borrower is None:
+        return None
+    rule = rule_for(call, borrower.record.ptype, item)
+    amount = call.policies.overdue_fee(rule, loan.due_at, until)
+    price = fees.price(call, amount, FeeType.OVERDUE, item.record)
+    return fees.charge(call, price, borrower.key, item.about(loan.key))
+
+
+def _end(call: Call, loan: OpenLoan, *, at: datetime) -> None:
+    call.tx.run(
+        "UPDATE loans SET ended_at = :at WHERE institution = :institution AND key = :loan",
+        at=to_database(at), loan=loan.key,
+    )  # fmt: skip
 
 
 def _unrenewed(item: StoredItem, refused: Refused) -> Unrenewed:
@@ -205,224 +571,5 @@ def _unrenewed(item: StoredItem, refused: Refused) -> Unrenewed:
     )
 
 
-def block(
-    tx: Transaction,
-    policy: LoanPolicy,
-    zone: ZoneInfo,
-    patron_id: str,
-    *,
-    card_retained: bool,
-    message: str,
-    origin: Origin,
-    now: datetime,
-) -> Patron:
-    """Take a patron's permissions, inside the caller's transaction.
-
-    Raises:
-        PatronNotFound: Nothing stays written.
-    """
-    patron = patrons.lock(tx, policy, zone, patron_id, now)
-    patrons.block(tx, patron, message, now)
-    kind = "block-card-retained" if card_retained else "block"
-    _record(tx, kind, origin, now, patron=patron.key, item=None, loan=None)
-    return _as_it_is_now(tx, policy, zone, patron, now)
-
-
-def enable(
-    tx: Transaction,
-    policy: LoanPolicy,
-    zone: ZoneInfo,
-    patron_id: str,
-    *,
-    origin: Origin,
-    now: datetime,
-) -> Patron:
-    """Give back what `block` took, inside the caller's transaction.
-
-    Raises:
-        PatronNotFound: Nothing stays written.
-    """
-    patron = patrons.lock(tx, policy, zone, patron_id, now)
-    patrons.enable(tx, patron)
-    _record(tx, "enable", origin, now, patron=patron.key, item=None, loan=None)
-    return _as_it_is_now(tx, policy, zone, patron, now)
-
-
-def _as_it_is_now(
-    tx: Transaction, policy: LoanPolicy, zone: ZoneInfo, patron: StoredPatron, now: datetime
-) -> Patron:
-    changed = patrons.by_key(tx, policy, zone, patron.key, now)
-    return patrons.without_contact((changed or patron).record)
-
-
-def status_update(
-    tx: Transaction, item_id: str, item_properties: str, *, origin: Origin, now: datetime
-) -> Item:
-    """Keep an item's properties, inside the caller's transaction.
-
-    Raises:
-        ItemNotFound: Nothing stays written.
-    """
-    item = items.note(tx, items.lock(tx, item_id), properties=item_properties)
-    _record(tx, "status-update", origin, now, patron=None, item=item.key, loan=None)
-    return item.record
-
-
-def checkin(
-    tx: Transaction,
-    policy: LoanPolicy,
-    zone: ZoneInfo,
-    item_id: str,
-    *,
-    returned_at: datetime | None,
-    current_location: str | None,
-    item_properties: str | None,
-    no_block: bool,
-    origin: Origin,
-    now: datetime,
-) -> CheckinResult:
-    """Take one item back, inside the caller's transaction.
-
-    What a terminal took back while it was off line is never refused, even if the item is in: it
-    was there, and where it is now is known from this.
-
-    Raises:
-        Refused: Nothing stays written, since the caller's transaction rolls back.
-    """
-    item = items.lock(tx, item_id)
-    loan, patron = item.loan, None
-    if loan is None and not no_block:
-        raise NotOnLoan(item=item.record)
-
-    kind = "checkin-no-block" if no_block else "checkin"
-    if no_block:
-        returned_at = returned_at or origin.transaction_at or now
-        if loan is not None and returned_at < loan.lent_at:
-            loan = None  # it has gone out again since, and that loan stays
-    if loan is not None:
-        ended_at = min(max(returned_at or now, loan.lent_at), now)
-        _end(tx, item, loan, at=ended_at, kind=kind, origin=origin, now=now)
-        patron = patrons.by_key(tx, policy, zone, loan.patron, now)
-    else:
-        _record(tx, kind, origin, now, patron=None, item=item.key, loan=None)
-    location = current_location or origin.location
-    item = items.note(tx, item, location=location, properties=item_properties)
-    record = item.record
-    if loan is not None:
-        record = replace(record, circulation_status=CirculationStatus.AVAILABLE, due_at=None)
-    return CheckinResult(
-        item=record,
-        patron=None if patron is None else patrons.without_contact(patron.record),
-        resensitize=not record.magnetic,
-    )
-
-
-def _lend(
-    tx: Transaction,
-    patron: StoredPatron,
-    item: StoredItem,
-    *,
-    lent_at: datetime,
-    due_at: datetime,
-    no_block: bool = False,
-    ended_at: datetime | None = None,
-    origin: Origin,
-    now: datetime,
-) -> CheckoutResult:
-    row = tx.row(
-        "INSERT INTO loans"
-        " (institution, patron, item, lent_at, due_at, renewals, no_block, ended_at) VALUES"
-        " (:institution, :patron, :item, :lent_at, :due_at, 0, :no_block, :ended_at) RETURNING key",
-        patron=patron.key, item=item.key, no_block=no_block, lent_at=to_database(lent_at),
-        due_at=to_database(due_at), ended_at=to_database(ended_at),
-    )  # fmt: skip
-    loan = row[0] if row else None
-    kind = "checkout-no-block" if no_block else "checkout"
-    _record(tx, kind, origin, now, patron=patron.key, item=item.key, loan=loan)
-    return CheckoutResult(
-        patron=patrons.without_contact(
-            patron.record, charged_count=patron.record.charged_count + 1
-        ),
-        item=_on_loan(item.record, due_at),
-        due_at=due_at,
-        desensitize=not item.record.magnetic,
-    )
-
-
-def _check_renewable(
-    policy: LoanPolicy, borrower: Patron, item: StoredItem, loan: OpenLoan
-) -> None:
-    if not borrower.renew_ok or loan.renewals >= policy.renewals:
-        raise RenewalNotAllowed(patron=borrower, item=item.record)
-
-
-def _renew(
-    tx: Transaction,
-    patron: StoredPatron,
-    item: StoredItem,
-    loan: OpenLoan,
-    *,
-    due_at: datetime,
-    origin: Origin,
-    now: datetime,
-) -> CheckoutResult:
-    due_at = max(due_at, loan.due_at)
-    tx.run(
-        "UPDATE loans SET due_at = :due_at, renewals = renewals + 1"
-        " WHERE institution = :institution AND key = :loan",
-        due_at=to_database(due_at), loan=loan.key,
-    )  # fmt: skip
-    _record(tx, "renew", origin, now, patron=loan.patron, item=item.key, loan=loan.key)
-    return CheckoutResult(
-        patron=patrons.without_contact(patron.record),
-        item=_on_loan(item.record, due_at),
-        due_at=due_at,
-        renewal_ok=True,
-        desensitize=False,  # it was, when it was lent
-    )
-
-
-def _end(
-    tx: Transaction,
-    item: StoredItem,
-    loan: OpenLoan,
-    *,
-    at: datetime,
-    kind: str,
-    origin: Origin,
-    now: datetime,
-) -> None:
-    tx.run(
-        "UPDATE loans SET ended_at = :at WHERE institution = :institution AND key = :loan",
-        at=to_database(at), loan=loan.key,
-    )  # fmt: skip
-    _record(tx, kind, origin, now, patron=loan.patron, item=item.key, loan=loan.key)
-
-
-def _record(
-    tx: Transaction,
-    kind: str,
-    origin: Origin,
-    now: datetime,
-    *,
-    patron: int | None,
-    item: int | None,
-    loan: int | None,
-) -> None:
-    """Add the event row: who did what, where and when."""
-    tx.run(
-        "INSERT INTO events (institution, at, kind, door, account, location, patron, item, loan)"
-        " VALUES (:institution, :now, :kind, :door, :account, :location, :patron, :item, :loan)",
-        now=to_database(now), kind=kind, door=origin.door, account=origin.account,
-        location=origin.location, patron=patron, item=item, loan=loan,
-    )  # fmt: skip
-
-
-def _due_at(policy: LoanPolicy, zone: ZoneInfo, lent_at: datetime) -> datetime:
-    """When a loan that begins now is due: at the end of a day, in the institution's zone."""
-    last_day = lent_at.astimezone(zone).date() + timedelta(days=policy.loan_days)
-    return datetime.combine(last_day, _CLOSING, zone).astimezone(lent_at.tzinfo)
-
-
-def _on_loan(item: Item, due_at: datetime) -> Item:
-    return replace(item, circulation_status=CirculationStatus.CHARGED, due_at=due_at)
+def _keys(*booked: Fee | None) -> tuple[int, ...]:
+    return tuple(int(fee.id) for fee in booked if fee is not None and fee.id is not None)

@@ -3,46 +3,64 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 from bibliobus.database import Database, DatabaseError, Failed, Transaction, Verifier
-from bibliobus.embedded import circulation, items, patrons
+from bibliobus.embedded import (
+    circulation,
+    conditions,
+    fees,
+    holds,
+    items,
+    patrons,
+    placing,
+    privacy,
+    undoing,
+)
+from bibliobus.embedded.call import Call
 from bibliobus.embedded.patrons import StoredPatron
-from bibliobus.embedded.replay import once
+from bibliobus.embedded.pins import PINs
+from bibliobus.embedded.replay import R, once
 from bibliobus.ils import (
     CheckinResult,
     CheckoutResult,
     CirculationError,
     EndSessionResult,
+    FeeType,
+    HoldResult,
+    HoldType,
     Item,
+    ItemNotFound,
     ListEntry,
     NotSupported,
     Origin,
     Patron,
+    PatronAccount,
     PatronList,
     PatronNotFound,
+    PaymentResult,
     RenewAllResult,
     Secret,
     Unavailable,
     WrongPIN,
 )
-from bibliobus.ils.library import InstitutionSettings
+from bibliobus.ils.library import Condition, InstitutionSettings
+from bibliobus.ils.policy import Policies
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-SEEN_FOR = 1.0  # seconds
-SEEN_AT_MOST = 1_000  # patrons
+_NOBODY = Origin(door="")  # of what only reads
 
 _OPERATIONS = frozenset(
     {
         "patron status request", "patron information", "end patron session", "checkout",
-        "checkin", "item information", "magnetic media", "renew", "renew all", "item status update",
+        "checkin", "item information", "magnetic media", "renew", "renew all",
+        "item status update", "hold", "fee paid",
     }
 )  # fmt: skip
 
@@ -64,12 +82,10 @@ class EmbeddedILS:
     ) -> None:
         self._institution = institution
         self._settings = settings
-        self._policy = settings.loans
-        self._zone = ZoneInfo(settings.time_zone)
+        self._policies = Policies(settings)
         self._database = database
-        self._verifier = verifier
         self._clock = clock
-        self._seen: dict[str, tuple[float, StoredPatron]] = {}
+        self._pins = PINs(verifier, self._find_patron, self._count_pin, clock)
 
     # -------------------------------------------------------- capabilities
 
@@ -98,21 +114,68 @@ class EmbeddedILS:
 
     async def find_patron(self, patron_id: str) -> Patron | None:
         found = await self._find_patron(patron_id)
-        return None if found is None else found.record
+        if found is None:
+            return None
+        self._pins.saw(patron_id, found)
+        return found.record
 
     async def find_item(self, item_id: str) -> Item | None:
-        found = await self._read(lambda tx: items.find(tx, item_id))
+        found = await self._read(lambda call: items.find(call, item_id))
         return None if found is None else found.record
 
     async def check_password(self, patron_id: str, pin: Secret) -> bool:
-        found = await self._patron_just_seen(patron_id)
-        return await self._verifier.matches(pin, None if found is None else found.pin_hash)
+        try:
+            await self._pins.prove(patron_id, pin)
+        except (PatronNotFound, WrongPIN):
+            return False
+        return True
 
     async def patron_list(
         self, patron_id: str, kind: PatronList, start: int = 1, end: int | None = None
     ) -> Sequence[ListEntry]:
-        now = self._clock()
-        return await self._read(lambda tx: patrons.entries(tx, patron_id, kind, start, end, now))
+        def entries(call: Call) -> Sequence[ListEntry]:
+            patron = patrons.key_of(call.tx, patron_id)
+            return patrons.page(_entries(call, patron, kind), start, end)
+
+        return await self._read(entries)
+
+    async def patron_account(self, patron_id: str) -> PatronAccount:
+        def account(call: Call) -> PatronAccount:
+            patron = patrons.key_of(call.tx, patron_id)
+            return PatronAccount(
+                loans=tuple(patrons.loans(call.tx, patron)),
+                holds=tuple(holds.of_patron(call.tx, patron)),
+                fees=tuple(fees.of_patron(call.tx, patron)),
+            )
+
+        return await self._read(account)
+
+    async def hold_queue(self, item_id: str) -> Sequence[str]:
+        def queue(call: Call) -> Sequence[str]:
+            item = items.find(call, item_id)
+            if item is None:
+                raise ItemNotFound
+            waiting = (patrons.by_key(call, key) for key in holds.queue(call, item.copy))
+            return [patron.record.id for patron in waiting if patron is not None]
+
+        return await self._read(queue)
+
+    async def hold_queue_position(self, item_id: str, patron_id: str) -> int:
+        queue = list(await self.hold_queue(item_id))
+        return queue.index(patron_id) + 1 if patron_id in queue else 0
+
+    async def available(self, item_id: str, patron_id: str) -> bool:
+        def available(call: Call) -> bool:
+            item, patron = items.find(call, item_id), patrons.find(call, patron_id)
+            if item is None:
+                raise ItemNotFound
+            ptype = None if patron is None else patron.record.ptype
+            if not circulation.can_be_lent(item, circulation.rule_for(call, ptype, item)):
+                return False
+            queue = holds.queue(call, item.copy) if item.active_holds else []
+            return not queue or (patron is not None and queue[0] == patron.key)
+
+        return await self._read(available)
 
     # -------------------------------------------------------- transactions
 
@@ -124,30 +187,29 @@ class EmbeddedILS:
         renewal_allowed: bool = False,
         no_block: bool = False,
         no_block_due_at: datetime | None = None,
+        fee_acknowledged: bool = False,
         pin: Secret | None = None,
         item_properties: str | None = None,
         origin: Origin,
     ) -> CheckoutResult:
-        if not self._settings.checkout_ok and not no_block:
-            raise NotSupported("lending is switched off")
-        if pin is not None and not no_block:
-            await self._prove(patron_id, pin)
-        now = self._clock()
-
-        def work(tx: Transaction) -> CheckoutResult:
-            if no_block:
-                return circulation.checkout_no_block(
-                    tx, self._policy, self._zone, patron_id, item_id,
+        if no_block:
+            return await self._once(
+                origin, CheckoutResult,
+                lambda call: circulation.checkout_no_block(
+                    call, patron_id, item_id,
                     due_at=no_block_due_at, item_properties=item_properties,
-                    origin=origin, now=now,
-                )  # fmt: skip
-            return circulation.checkout(
-                tx, self._policy, self._zone, patron_id, item_id,
-                renewal_allowed=renewal_allowed, item_properties=item_properties,
-                origin=origin, now=now,
+                ),
             )  # fmt: skip
-
-        return await self._write(lambda tx: once(tx, origin, now, CheckoutResult, lambda: work(tx)))
+        if not self._settings.checkout_ok:
+            raise NotSupported("lending is switched off")
+        await self._prove(patron_id, pin)
+        return await self._once(
+            origin, CheckoutResult,
+            lambda call: circulation.checkout(
+                call, patron_id, item_id, renewal_allowed=renewal_allowed,
+                fee_acknowledged=fee_acknowledged, item_properties=item_properties,
+            ),
+        )  # fmt: skip
 
     async def checkin(
         self,
@@ -161,16 +223,27 @@ class EmbeddedILS:
     ) -> CheckinResult:
         if not self._settings.checkin_ok and not no_block:
             raise NotSupported("taking back is switched off")
-        now = self._clock()
+        return await self._once(
+            origin, CheckinResult,
+            lambda call: circulation.checkin(
+                call, item_id, returned_at=returned_at, current_location=current_location,
+                item_properties=item_properties, no_block=no_block,
+            ),
+        )  # fmt: skip
 
-        def work(tx: Transaction) -> CheckinResult:
-            return circulation.checkin(
-                tx, self._policy, self._zone, item_id, no_block=no_block,
-                returned_at=returned_at, current_location=current_location,
-                item_properties=item_properties, origin=origin, now=now,
-            )  # fmt: skip
+    async def undo_checkout(
+        self, item_id: str, *, patron_id: str | None = None, origin: Origin
+    ) -> CheckinResult:
+        return await self._once(
+            origin, CheckinResult, lambda call: undoing.undo_checkout(call, item_id, patron_id)
+        )
 
-        return await self._write(lambda tx: once(tx, origin, now, CheckinResult, lambda: work(tx)))
+    async def undo_checkin(
+        self, item_id: str, *, patron_id: str | None = None, origin: Origin
+    ) -> CheckoutResult:
+        return await self._once(
+            origin, CheckoutResult, lambda call: undoing.undo_checkin(call, item_id, patron_id)
+        )
 
     async def renew(
         self,
@@ -181,131 +254,212 @@ class EmbeddedILS:
         third_party: bool = False,
         no_block: bool = False,
         no_block_due_at: datetime | None = None,
+        fee_acknowledged: bool = False,
         pin: Secret | None = None,
         item_properties: str | None = None,
         origin: Origin,
     ) -> CheckoutResult:
-        if not self._settings.renewal_ok and not no_block:
-            raise NotSupported("renewing is switched off")
-        if pin is not None and not no_block:
+        if not no_block:
+            self._check_renewing()
             await self._prove(patron_id, pin)
-        now = self._clock()
-
-        def work(tx: Transaction) -> CheckoutResult:
-            return circulation.renew(
-                tx, self._policy, self._zone, patron_id, item_id,
-                title_id=title_id, third_party=third_party, no_block=no_block,
-                no_block_due_at=no_block_due_at, item_properties=item_properties,
-                origin=origin, now=now,
-            )  # fmt: skip
-
-        return await self._write(lambda tx: once(tx, origin, now, CheckoutResult, lambda: work(tx)))
+        return await self._once(
+            origin, CheckoutResult,
+            lambda call: circulation.renew(
+                call, patron_id, item_id, title_id=title_id, third_party=third_party,
+                no_block=no_block, no_block_due_at=no_block_due_at,
+                fee_acknowledged=fee_acknowledged, item_properties=item_properties,
+            ),
+        )  # fmt: skip
 
     async def renew_all(
-        self, patron_id: str, *, pin: Secret | None = None, origin: Origin
+        self,
+        patron_id: str,
+        *,
+        fee_acknowledged: bool = False,
+        pin: Secret | None = None,
+        origin: Origin,
     ) -> RenewAllResult:
-        if not self._settings.renewal_ok:
-            raise NotSupported("renewing is switched off")
-        if pin is not None:
-            await self._prove(patron_id, pin)
-        now = self._clock()
+        self._check_renewing()
+        await self._prove(patron_id, pin)
+        return await self._once(
+            origin, RenewAllResult,
+            lambda call: circulation.renew_all(call, patron_id, fee_acknowledged=fee_acknowledged),
+        )  # fmt: skip
 
-        def work(tx: Transaction) -> RenewAllResult:
-            return circulation.renew_all(
-                tx, self._policy, self._zone, patron_id, origin=origin, now=now
-            )
+    async def add_hold(
+        self,
+        patron_id: str,
+        *,
+        item_id: str | None = None,
+        title_id: str | None = None,
+        hold_type: HoldType = HoldType.ANY_COPY,
+        pickup_location: str | None = None,
+        expires_at: datetime | None = None,
+        fee_acknowledged: bool = False,
+        pin: Secret | None = None,
+        origin: Origin,
+    ) -> HoldResult:
+        await self._prove(patron_id, pin)
+        return await self._once(
+            origin, HoldResult,
+            lambda call: placing.add(
+                call, patron_id, item_id=item_id, title_id=title_id, hold_type=hold_type,
+                pickup_location=pickup_location, expires_at=expires_at,
+                fee_acknowledged=fee_acknowledged,
+            ),
+        )  # fmt: skip
 
-        return await self._write(lambda tx: once(tx, origin, now, RenewAllResult, lambda: work(tx)))
+    async def alter_hold(
+        self,
+        patron_id: str,
+        *,
+        item_id: str | None = None,
+        title_id: str | None = None,
+        hold_type: HoldType | None = None,
+        pickup_location: str | None = None,
+        expires_at: datetime | None = None,
+        suspended_until: datetime | None = None,
+        pin: Secret | None = None,
+        origin: Origin,
+    ) -> HoldResult:
+        await self._prove(patron_id, pin)
+        return await self._once(
+            origin, HoldResult,
+            lambda call: placing.alter(
+                call, patron_id, item_id=item_id, title_id=title_id, hold_type=hold_type,
+                pickup_location=pickup_location, expires_at=expires_at,
+                suspended_until=suspended_until,
+            ),
+        )  # fmt: skip
+
+    async def cancel_hold(
+        self,
+        patron_id: str,
+        *,
+        item_id: str | None = None,
+        title_id: str | None = None,
+        pin: Secret | None = None,
+        origin: Origin,
+    ) -> HoldResult:
+        await self._prove(patron_id, pin)
+        return await self._once(
+            origin, HoldResult,
+            lambda call: placing.cancel(call, patron_id, item_id=item_id, title_id=title_id),
+        )  # fmt: skip
+
+    async def pay_fee(
+        self,
+        patron_id: str,
+        amount: Decimal,
+        currency: str,
+        *,
+        fee_type: FeeType = FeeType.OTHER,
+        payment_type: int,
+        fee_id: str | None = None,
+        transaction_id: str | None = None,
+        pin: Secret | None = None,
+        origin: Origin,
+    ) -> PaymentResult:
+        await self._prove(patron_id, pin)
+        return await self._once(
+            origin, PaymentResult,
+            lambda call: fees.pay(
+                call, patron_id, amount, currency, fee_type=fee_type, payment_type=payment_type,
+                fee_id=fee_id, transaction_id=transaction_id,
+            ),
+        )  # fmt: skip
 
     async def block(
         self, patron_id: str, *, card_retained: bool, message: str, origin: Origin
     ) -> Patron:
         self._check_status_update()
-        now = self._clock()
-
-        def work(tx: Transaction) -> Patron:
-            return circulation.block(
-                tx, self._policy, self._zone, patron_id,
-                card_retained=card_retained, message=message, origin=origin, now=now,
-            )  # fmt: skip
-
-        return await self._write(lambda tx: once(tx, origin, now, Patron, lambda: work(tx)))
+        return await self._once(
+            origin, Patron,
+            lambda call: patrons.block(
+                call, patron_id, card_retained=card_retained, message=message
+            ),
+        )  # fmt: skip
 
     async def enable(self, patron_id: str, *, pin: Secret | None = None, origin: Origin) -> Patron:
         self._check_status_update()
-        if pin is not None:
-            await self._prove(patron_id, pin)
-        now = self._clock()
-
-        def work(tx: Transaction) -> Patron:
-            return circulation.enable(
-                tx, self._policy, self._zone, patron_id, origin=origin, now=now
-            )
-
-        return await self._write(lambda tx: once(tx, origin, now, Patron, lambda: work(tx)))
+        await self._prove(patron_id, pin)
+        return await self._once(origin, Patron, lambda call: patrons.enable(call, patron_id))
 
     async def status_update(self, item_id: str, item_properties: str, *, origin: Origin) -> Item:
-        now = self._clock()
-
-        def work(tx: Transaction) -> Item:
-            return circulation.status_update(tx, item_id, item_properties, origin=origin, now=now)
-
-        return await self._write(lambda tx: once(tx, origin, now, Item, lambda: work(tx)))
-
-    def _check_status_update(self) -> None:
-        if not self._settings.status_update_ok:
-            raise NotSupported("terminals may not change what patrons may do")
+        return await self._once(
+            origin, Item, lambda call: items.status_update(call, item_id, item_properties)
+        )
 
     async def end_patron_session(
         self, patron_id: str, *, pin: Secret | None = None, origin: Origin
     ) -> EndSessionResult:
         if pin is not None and await self._find_patron(patron_id) is not None:
-            await self._prove(patron_id, pin)
+            await self._pins.prove(patron_id, pin)
         return EndSessionResult()
+
+    # -------------------------------------------------------- beyond the port
+
+    async def mark(self, item_id: str, condition: Condition | None, *, origin: Origin) -> Item:
+        """Give an item a condition, or none. See `conditions.mark`."""
+        return await self._once(
+            origin, Item, lambda call: conditions.mark(call, item_id, condition)
+        )
+
+    async def sweep(self) -> None:
+        """Do what time brings: end holds whose time is over and pass on what waited for them, a
+        title at a time, and forget who read what."""
+        for title in await self._read(lambda call: list(holds.titles_to_settle(call))):
+            await self._write(lambda call, title=title: _settle(call, title))  # type: ignore[misc]
+        while await self._write(privacy.forget):
+            pass
 
     # -------------------------------------------------------- the hop
 
-    async def _prove(self, patron_id: str, pin: Secret) -> None:
-        """Check the PIN before the transaction, as it may take 20 ms.
+    def _check_renewing(self) -> None:
+        if not self._settings.renewal_ok:
+            raise NotSupported("renewing is switched off")
 
-        Raises:
-            PatronNotFound, WrongPIN
-        """
-        found = await self._patron_just_seen(patron_id)
-        right = await self._verifier.matches(pin, None if found is None else found.pin_hash)
-        if found is None:
-            raise PatronNotFound
-        if not right:
-            raise WrongPIN
+    def _check_status_update(self) -> None:
+        if not self._settings.status_update_ok:
+            raise NotSupported("terminals may not change what patrons may do")
+
+    async def _prove(self, patron_id: str, pin: Secret | None) -> None:
+        """Check the PIN, if one was sent, before the transaction, as it may take 20 ms."""
+        if pin is not None:
+            try:
+                await self._pins.prove(patron_id, pin)
+            except DatabaseError as error:
+                raise Unavailable(str(error), may_stand=False) from error
 
     async def _find_patron(self, patron_id: str) -> StoredPatron | None:
+        return await self._read(lambda call: patrons.find(call, patron_id))
+
+    async def _count_pin(self, patron: int, right: bool) -> None:
+        count = patrons.forget_wrong_pins if right else patrons.count_wrong_pin
+        await self._write(lambda call: count(call, patron))
+
+    async def _once(self, origin: Origin, result_type: type[R], work: Callable[[Call], R]) -> R:
+        return await self._write(lambda call: once(call, result_type, work), origin)
+
+    async def _read(self, work: Callable[[Call], T]) -> T:
         now = self._clock()
-        found = await self._read(
-            lambda tx: patrons.find(tx, self._policy, self._zone, patron_id, now)
-        )
-        if found is not None:
-            if len(self._seen) >= SEEN_AT_MOST:
-                self._seen.clear()
-            self._seen[patron_id] = (time.monotonic(), found)
-        return found
 
-    async def _patron_just_seen(self, patron_id: str) -> StoredPatron | None:
-        """As last read, if that was within a second: a door that finds a patron has their PIN
-        checked next, and need not make the hop twice. A changed PIN is known a second later."""
-        seen_at, found = self._seen.pop(patron_id, (0.0, None))
-        if found is not None and time.monotonic() - seen_at < SEEN_FOR:
-            return found
-        return await self._find_patron(patron_id)
+        def run(tx: Transaction) -> T:
+            return work(Call(tx, self._policies, _NOBODY, now))
 
-    async def _read(self, work: Callable[[Transaction], T]) -> T:
         try:
-            return await self._database.read(work, self._institution)
+            return await self._database.read(run, self._institution)
         except DatabaseError as error:
             raise Unavailable(str(error), may_stand=False) from error
 
-    async def _write(self, work: Callable[[Transaction], T]) -> T:
+    async def _write(self, work: Callable[[Call], T], origin: Origin = _NOBODY) -> T:
+        now = self._clock()
+
+        def run(tx: Transaction) -> T:
+            return work(Call(tx, self._policies, origin, now))
+
         try:
-            return await self._database.write(work, self._institution)
+            return await self._database.write(run, self._institution)
         except CirculationError:
             raise
         except DatabaseError as error:
@@ -316,3 +470,30 @@ class EmbeddedILS:
             raise Unavailable(
                 f"a fault of ours, {type(fault).__name__}", may_stand=False
             ) from fault
+
+
+def _settle(call: Call, title: int) -> None:
+    holds.lock_title(call.tx, title)
+    holds.settle(call, title)
+
+
+def _entries(call: Call, patron: int, kind: PatronList) -> Sequence[ListEntry]:
+    """All entries of one of a patron's lists."""
+    if kind in (PatronList.CHARGED, PatronList.OVERDUE):
+        return [
+            ListEntry(item_id=loan.item_id, title_id=loan.title_id, due_at=loan.due_at)
+            for loan in patrons.loans(call.tx, patron)
+            if kind is PatronList.CHARGED or loan.due_at < call.now
+        ]
+    if kind in (PatronList.HOLDS, PatronList.UNAVAILABLE_HOLDS):
+        return [
+            ListEntry(item_id=hold.item_id or "", title_id=hold.title_id, hold=hold)
+            for hold in holds.of_patron(call.tx, patron)
+            if hold.ready is (kind is PatronList.HOLDS)
+        ]
+    if kind is PatronList.FINES:
+        return [
+            ListEntry(item_id=fee.item_id or "", title_id=fee.title_id or "", fee=fee)
+            for fee in fees.of_patron(call.tx, patron)
+        ]
+    return ()  # nothing is recalled here

@@ -1,4 +1,4 @@
-"""Items: from their rows, with title and open loan, to the port's record."""
+"""Items: from their rows, with title, open loan and hold, to the port's record."""
 
 from __future__ import annotations
 
@@ -7,20 +7,37 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from bibliobus.database import Transaction, from_database
-from bibliobus.ils import CirculationStatus, Item, ItemNotFound
+from bibliobus.database import from_database
+from bibliobus.embedded import holds
+from bibliobus.embedded.call import Call, record
+from bibliobus.embedded.fees import About
+from bibliobus.embedded.holds import Copy
+from bibliobus.ils import CirculationStatus, FeeType, Item, ItemNotFound
+from bibliobus.ils.library import Condition
+from bibliobus.ils.money import from_minor, to_minor
 
 _SELECT = """
-SELECT items.key, barcode, titles.title, media_type, magnetic, security_marker, owner,
-    permanent_location, current_location, collection_code, call_number, properties,
-    loans.key, loans.patron, loans.lent_at, loans.due_at, loans.renewals
+SELECT items.key, barcode, items.title, titles.title, item_type, condition, price, transit_to,
+    media_type, magnetic, security_marker, owner, permanent_location, current_location,
+    collection_code, call_number, properties,
+    loans.key, loans.patron, loans.lent_at, loans.due_at, loans.renewals,
+    held.key, held.patron, held.pickup_by,
+    (SELECT count(*) FROM holds WHERE holds.institution = items.institution
+        AND holds.title = items.title AND holds.ended_at IS NULL)
 FROM items
 JOIN titles ON titles.institution = items.institution AND titles.key = items.title
 LEFT JOIN loans ON loans.institution = items.institution AND loans.item = items.key
     AND loans.ended_at IS NULL
-WHERE items.institution = :institution AND barcode = :barcode
-"""
-_LOCK = "SELECT 1 FROM items WHERE institution = :institution AND barcode = :barcode"
+LEFT JOIN holds AS held ON held.institution = items.institution AND held.copy = items.key
+    AND held.ended_at IS NULL
+WHERE items.institution = :institution AND """
+_BY_BARCODE = _SELECT + "barcode = :barcode"
+_BY_KEY = _SELECT + "items.key = :key"
+_LOCK = (
+    "SELECT 1 FROM titles"
+    " JOIN items ON items.institution = titles.institution AND items.title = titles.key"
+    " WHERE items.institution = :institution AND barcode = :barcode"
+)
 
 
 class OpenLoan(NamedTuple):
@@ -33,35 +50,67 @@ class OpenLoan(NamedTuple):
     renewals: int
 
 
+class Held(NamedTuple):
+    """The hold that an item waits for."""
+
+    key: int
+    patron: int
+    on_shelf: bool
+
+
 class StoredItem(NamedTuple):
     """An item's record, and what only the embedded ILS knows."""
 
     key: int
+    title: int
     record: Item
     loan: OpenLoan | None
+    held: Held | None
+    condition: Condition | None
+    price: int | None  # minor units
+    active_holds: int  # on the title
+
+    @property
+    def copy(self) -> Copy:
+        """As holds want it."""
+        return Copy(self.key, self.title, self.record.permanent_location)
+
+    def about(self, loan: int) -> About:
+        """As a fee for a loan of it wants it."""
+        return About(self.title, self.key, loan)
 
 
-def find(tx: Transaction, barcode: str) -> StoredItem | None:
+def find(call: Call, barcode: str) -> StoredItem | None:
     """The item with this barcode, or None."""
-    row = tx.row(_SELECT, barcode=barcode)
-    return None if row is None else _stored(*row)
+    row = call.tx.row(_BY_BARCODE, barcode=barcode)
+    return None if row is None else _stored(call, *row)
 
 
-def lock(tx: Transaction, barcode: str) -> StoredItem:
-    """The item with this barcode, which nobody else changes until the transaction ends.
+def lock(call: Call, barcode: str) -> StoredItem:
+    """The item with this barcode, which nobody else changes until the transaction ends, nor its
+    title's other items and holds, which are settled.
 
     Raises:
         ItemNotFound: There is none.
     """
-    tx.lock(_LOCK, barcode=barcode)
-    item = find(tx, barcode)
+    call.tx.lock(_LOCK, barcode=barcode)
+    item = find(call, barcode)
     if item is None:
         raise ItemNotFound
+    if item.active_holds and holds.settle(call, item.title):
+        return read_again(call, item)
     return item
 
 
+def read_again(call: Call, item: StoredItem) -> StoredItem:
+    """The item as it is by now."""
+    row = call.tx.row(_BY_KEY, key=item.key)
+    assert row is not None  # noqa: S101 - items are never deleted
+    return _stored(call, *row)
+
+
 def note(
-    tx: Transaction, item: StoredItem, *, properties: str | None, location: str | None = None
+    call: Call, item: StoredItem, *, properties: str | None, location: str | None = None
 ) -> StoredItem:
     """Keep what a terminal said of an item: where it is now, and its properties (None: nothing)."""
     was = item.record
@@ -71,7 +120,7 @@ def note(
         item_properties=was.item_properties if properties is None else properties,
     )
     if record != was:
-        tx.run(
+        call.tx.run(
             "UPDATE items SET current_location = :location, properties = :properties"
             " WHERE institution = :institution AND key = :key",
             location=record.current_location, properties=record.item_properties, key=item.key,
@@ -79,10 +128,54 @@ def note(
     return item._replace(record=record)
 
 
+def set_condition(call: Call, item: StoredItem, condition: str | None) -> None:
+    """Keep this condition, as `Condition` spells it."""
+    call.tx.run(
+        "UPDATE items SET condition = :condition WHERE institution = :institution AND key = :key",
+        condition=condition, key=item.key,
+    )  # fmt: skip
+
+
+def status_update(call: Call, item_id: str, item_properties: str) -> Item:
+    """Keep an item's properties, inside the caller's transaction.
+
+    Raises:
+        ItemNotFound: Nothing stays written.
+    """
+    item = note(call, lock(call, item_id), properties=item_properties)
+    record(call, "status-update", item=item.key)
+    return item.record
+
+
+def _status(
+    condition: Condition | None, loan: object, held: Held | None, transit_to: str | None
+) -> CirculationStatus:
+    """A function of what is kept once, in Koha's order (spec/sip2 4.10)."""
+    found = (
+        (transit_to is not None, CirculationStatus.IN_TRANSIT),
+        (condition is Condition.CLAIMED_RETURNED, CirculationStatus.CLAIMED_RETURNED),
+        (condition is Condition.LOST, CirculationStatus.LOST),
+        (condition is Condition.MISSING, CirculationStatus.MISSING),
+        (loan is not None, CirculationStatus.CHARGED),
+        (held is not None, CirculationStatus.WAITING_ON_HOLD_SHELF),
+        (condition in (Condition.DAMAGED, Condition.WITHDRAWN), CirculationStatus.OTHER),
+        (condition is Condition.ON_ORDER, CirculationStatus.ON_ORDER),
+        (condition is Condition.IN_PROCESS, CirculationStatus.IN_PROCESS),
+        (True, CirculationStatus.AVAILABLE),
+    )
+    return next(status for holds, status in found if holds)
+
+
 def _stored(
+    call: Call,
     key: int,
     barcode: str,
-    title: str,
+    title: int,
+    title_id: str,
+    item_type: str | None,
+    condition_name: str | None,
+    price: int | None,
+    transit_to: str | None,
     media_type: str | None,
     magnetic: bool | None,
     security_marker: int | None,
@@ -97,15 +190,28 @@ def _stored(
     lent_at: int,
     due_at: int,
     renewals: int,
+    held_key: int | None,
+    held_for: int,
+    pickup_by: int | None,
+    active_holds: int,
 ) -> StoredItem:
-    """In the order of `_SELECT`. Without an open loan, its last five are None."""
-    loan = None
+    """In the order of `_SELECT`. Without an open loan, or a hold, theirs are None."""
+    loan = held = condition = None
     if loan_key is not None:
         loan = OpenLoan(loan_key, patron, from_database(lent_at), from_database(due_at), renewals)
-    record = Item(
+    if held_key is not None:
+        held = Held(held_key, held_for, pickup_by is not None)
+    if condition_name is not None:
+        condition = Condition(condition_name)
+    copy = Copy(key, title, permanent_location)
+    policies = call.policies
+    fee = policies.loan_rule(None, item_type, permanent_location).rental_fee
+    item = Item(
         id=barcode,
-        title_id=title,
-        circulation_status=CirculationStatus.CHARGED if loan else CirculationStatus.AVAILABLE,
+        title_id=title_id,
+        title_key=str(title),
+        item_type=item_type,
+        circulation_status=_status(condition, loan, held, transit_to),
         media_type=media_type,
         magnetic=None if magnetic is None else bool(magnetic),
         security_marker=security_marker,
@@ -114,7 +220,13 @@ def _stored(
         owner=owner,
         collection_code=collection_code,
         call_number=call_number,
+        destination=transit_to,
         item_properties=properties,
         due_at=loan.due_at if loan else None,
+        hold_pickup_at=from_database(pickup_by),
+        hold_queue_length=len(holds.queue(call, copy)) if active_holds else 0,
+        fee=from_minor(to_minor(fee, policies.currency), policies.currency) if fee else None,
+        fee_currency=policies.currency if fee else None,
+        fee_type=FeeType.RENTAL if fee else None,
     )
-    return StoredItem(key, record, loan)
+    return StoredItem(key, title, item, loan, held, condition, price, active_holds)

@@ -13,25 +13,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 
 from bibliobus.ils.records import (
+    Bookmark,
     CheckinResult,
     CheckoutResult,
     EndSessionResult,
+    FeeType,
     Fulfilment,
+    HoldResult,
+    HoldType,
     Item,
     ListEntry,
     Origin,
     Patron,
+    PatronAccount,
     PatronList,
+    PaymentResult,
     RenewAllResult,
+    Wish,
 )
 from bibliobus.ils.secret import Secret
 
 
 class Circulation(Protocol):
-    """Whoever lends: items are found, go out and come back."""
+    """Whoever lends: items are found, go out and come back, and are waited for."""
 
     async def find_item(self, item_id: str) -> Item | None:
         """The item with this barcode or ISBN, exactly as scanned; None if there is none.
@@ -48,6 +56,7 @@ class Circulation(Protocol):
         renewal_allowed: bool = False,
         no_block: bool = False,
         no_block_due_at: datetime | None = None,
+        fee_acknowledged: bool = False,
         pin: Secret | None = None,
         item_properties: str | None = None,
         origin: Origin,
@@ -61,20 +70,33 @@ class Circulation(Protocol):
             no_block: The terminal lent the item already, while it was off line, at
                 `origin.transaction_at`. No policy can refuse it; whoever had the item then has
                 returned it, and a loan that began later stays.
-            no_block_due_at: What the terminal told the patron then; None: by policy.
-            pin: None if it was not sent, which is not the same as wrong.
+            no_block_due_at: What the terminal told the patron then; None, or a time before the
+                loan began: by policy.
+            fee_acknowledged: The patron accepts what it costs. Nothing is booked for what was
+                lent off line, since nobody was asked.
+            pin: None if it was not sent, which is not the same as wrong. Of what was lent off
+                line it is not looked at.
             item_properties: Kept with the item as it is, and given back by `find_item`.
             origin: Where the call comes from, and what names it for a repeat.
+
+        Returns:
+            What stands now: the loan is open, and a hold of the patron on this title is over.
 
         Raises:
             PatronNotFound: No patron has this id.
             WrongPIN: A PIN was sent and is not the patron's.
-            PatronBlocked: The patron may not borrow; `also` has all further reasons.
-            LoanLimitReached: The patron has as many loans as the policy allows.
             ItemNotFound: No item has this id.
+            PatronBlocked: The patron may not borrow; `also` has all further reasons.
             AlreadyOnLoan: The item is on loan, and this is not a renewal.
-            RenewalNotAllowed: It would be a renewal, which the policy refuses.
+            RenewalNotAllowed, OnHoldForAnother: It would be a renewal, which is refused.
+            NotForLoan: Items of this kind are not lent to such patrons.
+            ItemNotAvailable: It is lost, missing, not yet there, or withdrawn.
+            OnHoldForAnother: It waits for another patron, or one who is first in its queue.
+            LoanLimitReached: The patron has as many loans as the policy allows.
+            FeeNotAcknowledged: It costs something, and that was not accepted.
             NotSupported: Lending is switched off.
+
+        The checks are made in this order.
 
         Source: ILS.pod, "checkout"; ILS.pm, "checkout_no_block"; SIP2 2.00, message 11.
         """
@@ -102,9 +124,17 @@ class Circulation(Protocol):
                 loan.
             origin: Where the call comes from, and what names it for a repeat.
 
+        Returns:
+            What stands now: the loan is over and its overdue fee is booked; a lost or missing item
+            is found, and what was charged for it is reversed; the first eligible hold has got the
+            copy (`hold`), or the item is on its way to another branch (`item.destination`).
+
         Raises:
             ItemNotFound: No item has this id.
-            NotOnLoan: The item is not on loan, so there is nothing to take back.
+            NotTakenHere: It is withdrawn, or not yet part of the library. Never if `no_block`.
+            NotOnLoan: The item is not on loan, nobody waits for it, it has not just arrived from
+                elsewhere and was not missed: there is nothing to do.
+            NotSupported: Taking back is switched off.
 
         Source: ILS.pod, "checkin"; ILS.pm, "checkin_no_block"; SIP2 2.00, message 09.
         """
@@ -119,6 +149,7 @@ class Circulation(Protocol):
         third_party: bool = False,
         no_block: bool = False,
         no_block_due_at: datetime | None = None,
+        fee_acknowledged: bool = False,
         pin: Secret | None = None,
         item_properties: str | None = None,
         origin: Origin,
@@ -128,19 +159,21 @@ class Circulation(Protocol):
         Args:
             patron_id: The barcode on the patron's card, exactly as scanned.
             item_id: The item's barcode or ISBN, exactly as scanned; None: by `title_id`.
-            title_id: The title as `find_item` gives it: of the patron's loans of that title, the
-                one that is due first. Not looked at if there is an `item_id`.
+            title_id: The title's text or key as `find_item` gives it: of the patron's loans of
+                that title, the one that is due first. Not looked at if there is an `item_id`.
             third_party: If somebody else has the item, renew it for them. The result is about
                 the patron who asked.
             no_block: The terminal renewed it already, while it was off line. No policy can
                 refuse it.
             no_block_due_at: What the terminal told the patron then; None: by policy.
+            fee_acknowledged: Whoever has the item accepts what it costs.
             pin: None if it was not sent, which is not the same as wrong.
             item_properties: Kept with the item as it is, and given back by `find_item`.
             origin: Where the call comes from, and what names it for a repeat.
 
         Returns:
-            `renewal_ok` is true, and `due_at` the new date, never earlier than the old one.
+            `renewal_ok` is true, and `due_at` the new date, never earlier than the old one. What
+            was overdue until now is booked as a fee.
 
         Raises:
             PatronNotFound: No patron has this id.
@@ -148,10 +181,134 @@ class Circulation(Protocol):
             ItemNotFound: No item has this id.
             NotOnLoan: The item is in, or the patron has no loan of this title.
             AlreadyOnLoan: Somebody else has the item, and `third_party` is false.
-            RenewalNotAllowed: The policy refuses, or the patron who has it may not renew.
+            RenewalNotAllowed: The patron who has it may not renew; TooManyRenewals and
+                TooSoonToRenew say more.
+            OnHoldForAnother: Somebody waits for it.
+            FeeNotAcknowledged: It costs something, and that was not accepted.
             NotSupported: Renewing is switched off.
 
         Source: ILS.pod, "renew"; SIP2 2.00, message 29.
+        """
+        ...
+
+    async def add_hold(
+        self,
+        patron_id: str,
+        *,
+        item_id: str | None = None,
+        title_id: str | None = None,
+        hold_type: HoldType = HoldType.ANY_COPY,
+        pickup_location: str | None = None,
+        expires_at: datetime | None = None,
+        fee_acknowledged: bool = False,
+        pin: Secret | None = None,
+        origin: Origin,
+    ) -> HoldResult:
+        """Put a patron into the queue for a title, or for one item.
+
+        Args:
+            patron_id: The barcode on the patron's card, exactly as scanned.
+            item_id: The item, or any item of the title, exactly as scanned; None: by `title_id`.
+            title_id: The title's text as `find_item` gives it, if one title only has it, or its
+                `title_key`. Not looked at if there is an `item_id`.
+            hold_type: SPECIFIC_COPY needs an `item_id`.
+            pickup_location: Where the patron will fetch it; None: at their home library, if
+                holds can be picked up there, else where the terminal stands.
+            expires_at: When the patron is not interested any more; None, or a time that is past:
+                by policy.
+            fee_acknowledged: The patron accepts what it costs.
+            pin: None if it was not sent, which is not the same as wrong.
+            origin: Where the call comes from, and what names it for a repeat.
+
+        Returns:
+            The hold, its position, and whether a copy could be fetched at once. No copy is taken
+            from its shelf by this: it goes to the hold shelf when it is checked in.
+
+        Raises:
+            PatronNotFound: No patron has this id.
+            WrongPIN: A PIN was sent and is not the patron's.
+            ItemNotFound: No item has this id, or a specific copy is wanted and none was named.
+            TitleNotFound: No title has this name, or several have it.
+            PatronBlocked: The patron may do nothing here; `also` has all further reasons.
+            HoldNotAllowed: The patron may not place holds, or not on this. Its subclasses say
+                that they have the title on hold or on loan, or too many holds, or that nothing
+                can be picked up there.
+            FeeNotAcknowledged: It costs something, and that was not accepted.
+            NotSupported: There are no holds here.
+
+        Source: ILS.pod, "add_hold"; SIP2 2.00, message 15 with mode "+".
+        """
+        ...
+
+    async def alter_hold(
+        self,
+        patron_id: str,
+        *,
+        item_id: str | None = None,
+        title_id: str | None = None,
+        hold_type: HoldType | None = None,
+        pickup_location: str | None = None,
+        expires_at: datetime | None = None,
+        suspended_until: datetime | None = None,
+        pin: Secret | None = None,
+        origin: Origin,
+    ) -> HoldResult:
+        """Change a patron's active hold. What is None stays as it is; so does its place.
+
+        Args:
+            patron_id: The barcode on the patron's card, exactly as scanned.
+            item_id: The item, or an item of the title, that the hold is on.
+            title_id: The title's text or key. Not looked at if there is an `item_id`.
+            hold_type: What it is to wait for.
+            pickup_location: Where the patron will fetch it.
+            expires_at: When the patron is not interested any more. A time that is past is not
+                looked at.
+            suspended_until: Serve others first until then; a time that is past ends that. A copy
+                on the hold shelf stays there.
+            pin: None if it was not sent, which is not the same as wrong.
+            origin: Where the call comes from, and what names it for a repeat.
+
+        Raises:
+            PatronNotFound: No patron has this id.
+            WrongPIN: A PIN was sent and is not the patron's.
+            HoldNotFound: The patron has no active hold on this.
+            ItemNotFound: A specific copy is wanted now, and none was named.
+            NoSuchPickupLocation: Holds cannot be picked up there, or a copy is on its way to the
+                old place already.
+            NotSupported: There are no holds here.
+
+        Source: ILS.pod, "alter_hold"; SIP2 2.00, message 15 with mode "*".
+        """
+        ...
+
+    async def cancel_hold(
+        self,
+        patron_id: str,
+        *,
+        item_id: str | None = None,
+        title_id: str | None = None,
+        pin: Secret | None = None,
+        origin: Origin,
+    ) -> HoldResult:
+        """Give up a patron's active hold; a copy that waits for them goes to the next patron.
+
+        Args: As of `alter_hold`.
+
+        Raises:
+            PatronNotFound: No patron has this id.
+            WrongPIN: A PIN was sent and is not the patron's.
+            HoldNotFound: The patron has no active hold on this.
+            NotSupported: There are no holds here.
+
+        Source: ILS.pod, "cancel_hold"; SIP2 2.00, message 15 with mode "-".
+        """
+        ...
+
+    async def patron_account(self, patron_id: str) -> PatronAccount:
+        """All that a patron has on loan, on hold, and owes with this lender.
+
+        Raises:
+            PatronNotFound: No patron has this id.
         """
         ...
 
@@ -206,10 +363,59 @@ class ILS(Circulation, Protocol):
         """
         ...
 
+    async def undo_checkout(
+        self, item_id: str, *, patron_id: str | None = None, origin: Origin
+    ) -> CheckinResult:
+        """Take back a checkout or renewal that failed at the terminal, as if it had not been.
+
+        Args:
+            item_id: The item's barcode, exactly as scanned.
+            patron_id: Whose loan it was; None: it need not be said.
+            origin: Where the call comes from, and what names it for a repeat.
+
+        Returns:
+            What stands now: the loan is over, or has its old due date again; a hold that it had
+            filled waits again; its fee is reversed.
+
+        Raises:
+            ItemNotFound: No item has this id.
+            NothingToUndo: The item's latest transaction is not a checkout or a renewal by the
+                same account within ten minutes, or of another patron.
+
+        Source: SIP2 2.00, field BI of message 09; spec/sip2 4.13.
+        """
+        ...
+
+    async def undo_checkin(
+        self, item_id: str, *, patron_id: str | None = None, origin: Origin
+    ) -> CheckoutResult:
+        """Take back a checkin that failed at the terminal, as if it had not been.
+
+        Args: As of `undo_checkout`.
+
+        Returns:
+            What stands now: the loan is open, and due when it was; a hold that got the copy waits
+            again; its fee is reversed.
+
+        Raises:
+            ItemNotFound: No item has this id.
+            NothingToUndo: The item's latest transaction is not a checkin of a loan by the same
+                account within ten minutes, or of another patron's.
+
+        Source: SIP2 2.00, field BI of message 11; spec/sip2 4.13.
+        """
+        ...
+
     async def renew_all(
-        self, patron_id: str, *, pin: Secret | None = None, origin: Origin
+        self,
+        patron_id: str,
+        *,
+        fee_acknowledged: bool = False,
+        pin: Secret | None = None,
+        origin: Origin,
     ) -> RenewAllResult:
-        """Make all loans of a patron longer, each that the policy lets be.
+        """Make all loans of a patron longer, each that the policy lets be. One that costs
+        something and was not accepted is left as it is.
 
         Raises:
             PatronNotFound: No patron has this id.
@@ -217,6 +423,55 @@ class ILS(Circulation, Protocol):
             NotSupported: Renewing is switched off.
 
         Source: ILS.pod, "renew_all"; SIP2 2.00, message 65.
+        """
+        ...
+
+    async def pay_fee(
+        self,
+        patron_id: str,
+        amount: Decimal,
+        currency: str,
+        *,
+        fee_type: FeeType = FeeType.OTHER,
+        payment_type: int,
+        fee_id: str | None = None,
+        transaction_id: str | None = None,
+        pin: Secret | None = None,
+        origin: Origin,
+    ) -> PaymentResult:
+        """Record a fee that a patron has already paid at a terminal.
+
+        Args:
+            patron_id: The barcode on the patron's card, exactly as scanned.
+            amount: In whole units of `currency`, not cents: `Decimal("1.50")`.
+            currency: ISO 4217 code in capitals, e.g. "USD"; "" is the library's own.
+            fee_type: What the fee was for. It is recorded, and does not choose the fee.
+            payment_type: How the patron paid: a `PaymentType`, or another number below 100 that
+                the library and its terminals agreed on.
+            fee_id: The fee paid, as named in the patron's account; None: the oldest first.
+            transaction_id: The payment device's own number for this payment. A number seen before
+                from the same account is not booked again, so a call whose answer was lost can be
+                repeated, for ever.
+            pin: None if it was not sent, which is not the same as wrong.
+            origin: Where the call comes from, and what names it for a repeat.
+
+        Returns:
+            Our receipt number, which fees were paid how far, and what the patron still owes.
+
+        Raises:
+            PatronNotFound: No patron has this id. Nothing was booked.
+            WrongPIN: A PIN was sent and is not the patron's. Nothing was booked.
+            PaymentKeyUsed: This `transaction_id` belongs to another payment, of another patron,
+                amount or fee. Nothing was booked.
+            CurrencyNotAccepted: It is not the library's. Nothing was booked.
+            FeeNotFound: The patron does not owe `fee_id`. Nothing was booked.
+            PaymentNotDue: The amount is not above zero, has more digits than the currency, or is
+                more than is owed where nothing is kept as credit. Nothing was booked.
+            NotSupported: This ILS takes no payments from terminals.
+            Unavailable: No answer came. The payment may be booked; without a `transaction_id`,
+                look at the patron's account before you repeat the call.
+
+        Source: ILS.pod, "pay_fee"; SIP2 2.00, messages 37 (Fee Paid) and 38.
         """
         ...
 
@@ -264,6 +519,38 @@ class ILS(Circulation, Protocol):
         """
         ...
 
+    async def hold_queue(self, item_id: str) -> Sequence[str]:
+        """The barcodes of the patrons whose active holds this item can serve, in their order; one
+        for whom it is on the hold shelf comes first. Suspended ones are not among them.
+
+        Raises:
+            ItemNotFound: No item has this id.
+
+        Source: Item.pod, "hold_queue".
+        """
+        ...
+
+    async def hold_queue_position(self, item_id: str, patron_id: str) -> int:
+        """The patron's place in the item's `hold_queue`: 1 is next, 0 not among them.
+
+        Raises:
+            ItemNotFound: No item has this id.
+
+        Source: Item.pod, "hold_queue_position".
+        """
+        ...
+
+    async def available(self, item_id: str, patron_id: str) -> bool:
+        """Whether the patron could borrow the item as far as it is concerned: it is in, can be
+        lent, and does not wait for somebody else.
+
+        Raises:
+            ItemNotFound: No item has this id.
+
+        Source: Item.pod, "available".
+        """
+        ...
+
     async def patron_list(
         self, patron_id: str, kind: PatronList, start: int = 1, end: int | None = None
     ) -> Sequence[ListEntry]:
@@ -306,4 +593,39 @@ class DigitalCollection(Circulation, Protocol):
         Raises:
             NotOnLoan: The patron does not have this item.
         """
+        ...
+
+    async def bookmark(self, patron_id: str, item_id: str) -> Bookmark | None:
+        """Where the patron stopped in what they have on loan; None: nowhere yet.
+
+        Raises:
+            NotOnLoan: The patron does not have this item.
+        """
+        ...
+
+    async def keep_bookmark(
+        self, patron_id: str, item_id: str, bookmark: Bookmark, *, origin: Origin
+    ) -> None:
+        """Remember where the patron stopped, unless a later bookmark is there already. It is
+        forgotten when the loan ends.
+
+        Raises:
+            NotOnLoan: The patron does not have this item.
+        """
+        ...
+
+    async def wishlist(self, patron_id: str) -> Sequence[Wish]:
+        """What the patron would like to read, the newest first."""
+        ...
+
+    async def add_wish(self, patron_id: str, isbn: str, *, origin: Origin) -> Wish:
+        """Put a title on the patron's wishlist, which holds each once.
+
+        Raises:
+            TitleNotFound: The vendor has no title with this ISBN.
+        """
+        ...
+
+    async def drop_wish(self, patron_id: str, isbn: str, *, origin: Origin) -> None:
+        """Take a title off the patron's wishlist, if it is there."""
         ...

@@ -9,7 +9,7 @@ They are msgspec structs, because a replay row keeps a whole result as JSON (DES
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum, IntEnum
 
@@ -82,12 +82,95 @@ class PatronList(Enum):
     UNAVAILABLE_HOLDS = "unavail_holds"
 
 
-class ListEntry(Record, frozen=True, kw_only=True):
-    """One entry of a patron's list: an item of theirs."""
+class HoldType(IntEnum):
+    """What a hold waits for. The numbers are the standard's (BY)."""
+
+    OTHER = 1  # kept as it is; served as ANY_COPY
+    ANY_COPY = 2  # of the title
+    SPECIFIC_COPY = 3  # this item
+    ANY_COPY_AT_ONE_PLACE = 4  # of the title, at the pickup location
+
+
+class FeeType(IntEnum):
+    """What a fee is for. The numbers are the standard's (BT)."""
+
+    OTHER = 1
+    ADMINISTRATIVE = 2
+    DAMAGE = 3
+    OVERDUE = 4
+    PROCESSING = 5
+    RENTAL = 6
+    REPLACEMENT = 7
+    COMPUTER_ACCESS = 8
+    HOLD = 9
+
+
+class PaymentType(IntEnum):
+    """How a fee was paid. The first three numbers are the standard's, the others Evergreen's and
+    Koha's; a library may agree on more with its terminals."""
+
+    CASH = 0
+    VISA = 1
+    CREDIT_CARD = 2
+    CHEQUE = 5
+    WRITE_OFF = 6
+
+
+class Loan(Record, frozen=True, kw_only=True):
+    """An item that a patron has."""
 
     item_id: str
     title_id: str  # as a patron reads it
+    lent_at: datetime
+    due_at: datetime
+    renewals: int = 0
+
+
+class Hold(Record, frozen=True, kw_only=True):
+    """A place in the queue for a title or an item."""
+
+    id: str
+    title_id: str  # as a patron reads it
+    item_id: str | None = None  # the one it is for, or that waits on the hold shelf
+    hold_type: HoldType = HoldType.ANY_COPY
+    pickup_location: str | None = None
+    placed_at: datetime
+    expires_at: datetime | None = None  # when it is given up
+    suspended_until: datetime | None = None  # others are served first until then
+    queue_position: int = 0  # 1 is next; 0: a copy waits on the hold shelf
+    ready: bool = False  # a copy waits on the hold shelf
+    pickup_by: datetime | None = None  # when the hold shelf gives it up
+
+
+class Fee(Record, frozen=True, kw_only=True):
+    """What a patron owes, or is asked to accept."""
+
+    id: str | None = None  # None: it is not booked, but would be
+    amount: Decimal  # what is still owed of it
+    currency: str
+    fee_type: FeeType = FeeType.OTHER
+    description: str = ""  # as a patron reads it
+    item_id: str | None = None
+    title_id: str | None = None
+    raised_at: datetime | None = None
+
+
+class ListEntry(Record, frozen=True, kw_only=True):
+    """One entry of a patron's list: an item of theirs, a hold, or a fee."""
+
+    item_id: str = ""  # a hold on a title has none, nor has a fee for no item
+    title_id: str = ""  # as a patron reads it
     due_at: datetime | None = None  # if it is on loan
+    hold: Hold | None = None  # in the lists of holds
+    fee: Fee | None = None  # in the list of fines
+
+
+class PatronAccount(Record, frozen=True, kw_only=True):
+    """All that a patron has, waits for and owes with one lender."""
+
+    loans: tuple[Loan, ...] = ()  # what is due first comes first
+    holds: tuple[Hold, ...] = ()  # in the order they were placed
+    fees: tuple[Fee, ...] = ()  # the oldest first; only what is still owed
 
 
 class CirculationStatus(IntEnum):
@@ -116,6 +199,8 @@ class Item(Record, frozen=True, kw_only=True):
 
     id: str
     title_id: str  # the title as a patron reads it
+    title_key: str | None = None  # the ILS's own name for it; holds take it as a title id, too
+    item_type: str | None = None  # by the ILS's own names: decides, with others, about policies
     circulation_status: CirculationStatus = CirculationStatus.AVAILABLE
     media_type: str | None = None  # three digits of the standard; None: not said
     magnetic: bool | None = None  # harmed by desensitising; None: not known
@@ -131,8 +216,9 @@ class Item(Record, frozen=True, kw_only=True):
     recall_at: datetime | None = None
     hold_pickup_at: datetime | None = None  # when the hold shelf gives it up
     hold_queue_length: int = 0
-    fee: Decimal | None = None
+    fee: Decimal | None = None  # for lending it
     fee_currency: str | None = None
+    fee_type: FeeType | None = None
     screen_messages: tuple[str, ...] = ()
     print_lines: tuple[str, ...] = ()
 
@@ -160,6 +246,7 @@ class CheckoutResult(Record, frozen=True, kw_only=True):
     renewal_ok: bool = False  # the patron had it already
     desensitize: bool = True
     security_inhibit: bool | None = None
+    fee: Fee | None = None  # what was booked for it
     screen_messages: tuple[str, ...] = ()
     print_lines: tuple[str, ...] = ()
 
@@ -183,15 +270,67 @@ class RenewAllResult(Record, frozen=True, kw_only=True):
     print_lines: tuple[str, ...] = ()
 
 
+class AlertType(IntEnum):
+    """What is to become of an item that came back. The numbers are 3M's (CV)."""
+
+    HOLD_HERE = 1
+    HOLD_ELSEWHERE = 2
+    HOLD_FOR_ANOTHER_LIBRARY = 3
+    GOES_ELSEWHERE = 4
+    OTHER = 99
+
+
+class HoldNotice(Record, frozen=True, kw_only=True):
+    """Whom an item that came back waits for: the slip for the hold shelf."""
+
+    patron_id: str
+    patron_name: str
+    pickup_location: str | None = None
+    pickup_by: datetime | None = None  # None: it has to travel there first
+
+
 class CheckinResult(Record, frozen=True, kw_only=True):
-    """An item was taken back."""
+    """An item was taken back. Where it has to go is its `destination`."""
 
     item: Item
     patron: Patron | None = None  # who had it
     resensitize: bool = True
-    alert: bool = False
-    alert_type: str | None = None  # two digits of 3M's extensions
+    alert_type: AlertType | None = None  # None: back to its shelf
+    hold: HoldNotice | None = None
     sort_bin: str | None = None
+    fee: Fee | None = None  # what was booked for it
+    screen_messages: tuple[str, ...] = ()
+    print_lines: tuple[str, ...] = ()
+
+
+class HoldResult(Record, frozen=True, kw_only=True):
+    """A hold was placed, changed, or given up: `hold` as it is now, or as it was last."""
+
+    patron: Patron
+    hold: Hold
+    item: Item | None = None  # the one that was named
+    available: bool = False  # a copy can be fetched at once
+    fee: Fee | None = None  # what was booked for it
+    screen_messages: tuple[str, ...] = ()
+    print_lines: tuple[str, ...] = ()
+
+
+class FeePayment(Record, frozen=True, kw_only=True):
+    """How much of a payment went to one fee."""
+
+    fee_id: str
+    amount: Decimal
+
+
+class PaymentResult(Record, frozen=True, kw_only=True):
+    """A payment was booked."""
+
+    patron: Patron
+    transaction_id: str  # our receipt number
+    paid: tuple[FeePayment, ...]
+    credit: Decimal  # what was paid too much, and is kept for the patron's next fees
+    still_owed: Decimal
+    currency: str
     screen_messages: tuple[str, ...] = ()
     print_lines: tuple[str, ...] = ()
 
@@ -209,3 +348,19 @@ class Fulfilment(Record, frozen=True, kw_only=True):
     url: str
     media_type: str
     expires_at: datetime
+
+
+class Bookmark(Record, frozen=True, kw_only=True):
+    """Where a patron is in an audiobook."""
+
+    part: int  # from 1
+    position: timedelta  # in that part
+    kept_at: datetime
+
+
+class Wish(Record, frozen=True, kw_only=True):
+    """A title that a patron would like to read, whether or not the library has it."""
+
+    isbn: str
+    title_id: str  # as a patron reads it
+    wished_at: datetime

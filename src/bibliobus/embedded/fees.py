@@ -1,0 +1,453 @@
+"""Fees, and the ledger behind them.
+
+Each change of what a patron owes is an entry of the ledger, whose postings add up to nothing:
+what is owed (by fee), the library's income, the till, and what was written off. `fees.outstanding`
+repeats the sum of a fee's postings, so that a patron's account is one look into an index.
+
+Credit is a fee below zero. It exists only while nothing is owed, because it pays at once.
+
+Whoever changes fees has locked the patron, or holds a lock that makes the change certain: a late
+return books on a borrower who is known only once the item is locked. On PostgreSQL that can meet
+the borrower's own checkout of the same title the other way round; one of them is then run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+import msgspec
+from msgspec.structs import replace
+
+from bibliobus.database import Transaction, from_database
+from bibliobus.embedded import patrons
+from bibliobus.embedded.call import Call, record
+from bibliobus.embedded.patrons import StoredPatron
+from bibliobus.ils import (
+    CurrencyNotAccepted,
+    Fee,
+    FeeNotAcknowledged,
+    FeeNotFound,
+    FeePayment,
+    FeeType,
+    Item,
+    PaymentKeyUsed,
+    PaymentNotDue,
+    PaymentResult,
+    PaymentType,
+)
+from bibliobus.ils.money import from_minor, to_minor
+
+_FEES = """
+SELECT fees.key, fee_type, outstanding, currency, description, items.barcode, titles.title,
+    raised_at
+FROM fees
+LEFT JOIN items ON items.institution = fees.institution AND items.key = fees.item
+LEFT JOIN titles ON titles.institution = fees.institution AND titles.key = fees.title
+WHERE fees.institution = :institution AND """
+_OPEN = _FEES + "patron = :patron AND outstanding > 0 ORDER BY fees.key"
+
+_WORDS = {
+    FeeType.OVERDUE: "Overdue",
+    FeeType.RENTAL: "Loan",
+    FeeType.REPLACEMENT: "Lost",
+    FeeType.HOLD: "Hold",
+}
+
+
+class About(NamedTuple):
+    """What a fee is about, as keys."""
+
+    title: int | None = None
+    item: int | None = None
+    loan: int | None = None
+
+
+class Price(NamedTuple):
+    """What something costs, before it is booked."""
+
+    amount: Decimal
+    fee_type: FeeType
+    item: Item | None
+    title_id: str
+    currency: str
+
+    def fee(self) -> Fee:
+        """As the patron is asked to accept it."""
+        return Fee(
+            amount=from_minor(to_minor(self.amount, self.currency), self.currency),
+            currency=self.currency,
+            fee_type=self.fee_type,
+            description=f"{_WORDS[self.fee_type]}: {self.title_id}",
+            item_id=None if self.item is None else self.item.id,
+            title_id=self.title_id,
+        )
+
+
+def price(call: Call, amount: Decimal, fee_type: FeeType, item: Item) -> Price:
+    """What something about an item costs here."""
+    return Price(amount, fee_type, item, item.title_id, call.policies.currency)
+
+
+def check_acknowledged(
+    price: Price, acknowledged: bool, *, patron: StoredPatron, item: Item | None
+) -> None:
+    """Raises FeeNotAcknowledged, unless the patron accepts the price or there is none."""
+    if price.amount and not acknowledged:
+        raise FeeNotAcknowledged(patron=patron.record, item=item, fee=price.fee())
+
+
+def of_patron(tx: Transaction, patron: int) -> list[Fee]:
+    """What a patron owes, the oldest first."""
+    return [_fee(*row) for row in tx.rows(_OPEN, patron=patron)]
+
+
+def charge(call: Call, price: Price, patron: int, about: About) -> Fee | None:
+    """Book a price as a fee of this patron; None if it costs nothing."""
+    if not price.amount:
+        return None
+    fee = price.fee()
+    amount = to_minor(price.amount, price.currency)
+    key = raise_fee(
+        call, patron, amount, fee_type=price.fee_type, currency=price.currency,
+        description=fee.description, about=about,
+    )  # fmt: skip
+    return replace(fee, id=str(key), raised_at=call.now)
+
+
+def raise_fee(
+    call: Call,
+    patron: int,
+    amount: int,
+    *,
+    fee_type: FeeType,
+    currency: str,
+    description: str,
+    about: About,
+) -> int:
+    """Book a fee, which the patron's credit pays as far as it goes; its key."""
+    key = _add_fee(
+        call, patron, amount, fee_type=fee_type, currency=currency,
+        description=description, about=about,
+    )  # fmt: skip
+    _enter(call, "fee", currency, [("owed", key, amount), ("income", None, -amount)])
+    _use_credit(call, patron)
+    return key
+
+
+def reverse(call: Call, fee: int) -> None:
+    """Take a fee back: what is still owed of it is owed no more, and what was paid is credit."""
+    row = call.tx.row(
+        "SELECT patron, fee_type, amount, outstanding, currency FROM fees"
+        " WHERE institution = :institution AND key = :fee",
+        fee=fee,
+    )
+    assert row is not None  # noqa: S101 - fees are never deleted
+    patron, fee_type, amount, outstanding, currency = row
+    lines: list[tuple[str, int | None, int]] = [("income", None, amount)]
+    if outstanding:
+        lines.append(("owed", fee, -outstanding))
+    if paid := amount - outstanding:
+        credit = _add_fee(
+            call,
+            patron,
+            -paid,
+            fee_type=FeeType(fee_type),
+            currency=currency,
+            description="Credit",
+            about=About(),
+        )
+        lines.append(("owed", credit, -paid))
+    _enter(call, "reversal", currency, lines, reverses=fee)
+    _use_credit(call, patron)
+
+
+def raised_again(call: Call, fee: int) -> int:
+    """Book a reversed fee anew, as undoing the reversal wants it; its key."""
+    row = call.tx.row(
+        "SELECT patron, amount, fee_type, currency, description, title, item, loan FROM fees"
+        " WHERE institution = :institution AND key = :fee",
+        fee=fee,
+    )
+    assert row is not None  # noqa: S101 - fees are never deleted
+    patron, amount, fee_type, currency, description, *about = row
+    return raise_fee(
+        call, patron, amount, fee_type=FeeType(fee_type), currency=currency,
+        description=description, about=About(*about),
+    )  # fmt: skip
+
+
+def reverse_replacement(call: Call, loan: int) -> tuple[int, ...]:
+    """Take back what was charged because the item of this loan was lost; the fees' keys."""
+    rows = call.tx.rows(
+        "SELECT key FROM fees WHERE institution = :institution AND loan = :loan"
+        " AND fee_type = :replacement AND NOT EXISTS (SELECT 1 FROM ledger_entries"
+        " WHERE institution = :institution AND reverses = fees.key) ORDER BY key",
+        loan=loan, replacement=int(FeeType.REPLACEMENT),
+    )  # fmt: skip
+    for (key,) in rows:
+        reverse(call, key)
+    return tuple(key for (key,) in rows)
+
+
+def pay(
+    call: Call,
+    patron_id: str,
+    amount: Decimal,
+    currency: str,
+    *,
+    fee_type: FeeType,
+    payment_type: int,
+    fee_id: str | None,
+    transaction_id: str | None,
+) -> PaymentResult:
+    """Book a payment, inside the caller's transaction. See `ILS.pay_fee`."""
+    patron = patrons.lock(call, patron_id)
+    ours = call.policies.currency
+    if transaction_id is not None:
+        content = (patron.key, amount, currency or ours, fee_id)
+        if (first := _paid_before(call, patron, transaction_id, content)) is not None:
+            return first
+    if currency not in ("", ours):
+        raise CurrencyNotAccepted(patron=patron.record)
+    paid = _minor(amount, ours, patron)
+    open_fees = _to_pay(call, patron, fee_id)
+    credit = max(paid - sum(owed for _, owed in open_fees), 0)
+    if credit and not _keeps_credit(call):
+        raise PaymentNotDue(patron=patron.record)
+
+    key = _add_payment(
+        call, patron, paid, fee_type=fee_type, payment_type=payment_type,
+        transaction_id=transaction_id, fee_id=fee_id,
+    )  # fmt: skip
+    shares = _shares(open_fees, paid - credit)
+    lines: list[tuple[str, int | None, int]] = [("owed", fee, -share) for fee, share in shares]
+    if credit:
+        fee = _add_fee(
+            call,
+            patron.key,
+            -credit,
+            fee_type=fee_type,
+            currency=ours,
+            description="Credit",
+            about=About(),
+        )
+        lines.append(("owed", fee, -credit))
+    for fee, share in shares:
+        _reduce(call.tx, fee, share)
+    till = "write-off" if payment_type == PaymentType.WRITE_OFF else "till"
+    _enter(call, "payment", ours, [*lines, (till, None, paid)], payment=key)
+    record(call, "payment", patron=patron.key, payment=key)
+    result = _payment_result(call, patron, key, shares, credit)
+    kept = replace(result, patron=patrons.nobody(result.patron))
+    call.tx.run(
+        "UPDATE payments SET result = :result WHERE institution = :institution AND key = :key",
+        result=msgspec.json.encode(kept).decode(), key=key,
+    )  # fmt: skip
+    return result
+
+
+def _to_pay(call: Call, patron: StoredPatron, fee_id: str | None) -> list[tuple[int, int]]:
+    """The fees that a payment may go to, the one that was named first."""
+    open_fees = _open_fees(call.tx, patron.key)
+    if fee_id is None:
+        return open_fees
+    named = [each for each in open_fees if str(each[0]) == fee_id]
+    if not named:
+        raise FeeNotFound(patron=patron.record)
+    if not _keeps_credit(call):
+        return named
+    return named + [each for each in open_fees if each not in named]
+
+
+def _keeps_credit(call: Call) -> bool:
+    return call.policies.settings.overpayment == "credit"
+
+
+def _payment_result(
+    call: Call, patron: StoredPatron, key: int, shares: Sequence[tuple[int, int]], credit: int
+) -> PaymentResult:
+    currency = call.policies.currency
+    now = patrons.by_key(call, patron.key) or patron
+    return PaymentResult(
+        patron=patrons.without_contact(now.record),
+        transaction_id=str(key),
+        paid=tuple(FeePayment(fee_id=str(f), amount=from_minor(s, currency)) for f, s in shares),
+        credit=from_minor(credit, currency),
+        still_owed=now.record.fee_amount or from_minor(0, currency),
+        currency=currency,
+    )
+
+
+def _paid_before(
+    call: Call, patron: StoredPatron, transaction_id: str, content: tuple[object, ...]
+) -> PaymentResult | None:
+    row = call.tx.row(
+        "SELECT patron, amount, currency, fee, result FROM payments"
+        " WHERE institution = :institution AND account = :account"
+        " AND transaction_id = :transaction_id",
+        account=call.origin.account or "", transaction_id=transaction_id,
+    )  # fmt: skip
+    if row is None:
+        return None
+    if (row[0], from_minor(row[1], row[2]), row[2], row[3]) != content:
+        raise PaymentKeyUsed(patron=patron.record)
+    first = msgspec.json.decode(row[4], type=PaymentResult)
+    now = patron.record
+    known = {"id": now.id, "name": now.name, "screen_messages": now.screen_messages}
+    return replace(first, patron=replace(first.patron, **known))
+
+
+def _add_payment(
+    call: Call,
+    patron: StoredPatron,
+    paid: int,
+    *,
+    fee_type: FeeType,
+    payment_type: int,
+    transaction_id: str | None,
+    fee_id: str | None,
+) -> int:
+    row = call.tx.row(
+        "INSERT INTO payments (institution, patron, at, amount, currency, fee_type, payment_type,"
+        " account, transaction_id, fee, result) VALUES (:institution, :patron, :now, :amount,"
+        " :currency, :fee_type, :payment_type, :account, :transaction_id, :fee, '') RETURNING key",
+        patron=patron.key, now=call.at, amount=paid, currency=call.policies.currency,
+        fee_type=int(fee_type), payment_type=int(payment_type),
+        account=call.origin.account or "", transaction_id=transaction_id, fee=fee_id,
+    )  # fmt: skip
+    return int(row[0]) if row else 0
+
+
+def _minor(amount: Decimal, currency: str, patron: StoredPatron) -> int:
+    try:
+        minor = to_minor(amount, currency)
+    except ValueError as error:
+        raise PaymentNotDue(str(error), patron=patron.record) from error
+    if minor <= 0:
+        raise PaymentNotDue(patron=patron.record)
+    return minor
+
+
+def _open_fees(tx: Transaction, patron: int) -> list[tuple[int, int]]:
+    """Key and what is still owed, the oldest first."""
+    rows = tx.rows(
+        "SELECT key, outstanding FROM fees WHERE institution = :institution AND patron = :patron"
+        " AND outstanding > 0 ORDER BY key",
+        patron=patron,
+    )
+    return [(key, outstanding) for key, outstanding in rows]
+
+
+def _shares(open_fees: Sequence[tuple[int, int]], amount: int) -> list[tuple[int, int]]:
+    """How much of an amount goes to each fee, in their order."""
+    shares = []
+    for key, owed in open_fees:
+        share = min(owed, amount)
+        if share > 0:
+            shares.append((key, share))
+        amount -= share
+    return shares
+
+
+def _use_credit(call: Call, patron: int) -> int:
+    """Let a patron's credit pay what they owe; how much it paid."""
+    credits = call.tx.rows(
+        "SELECT key, -outstanding, currency FROM fees WHERE institution = :institution"
+        " AND patron = :patron AND outstanding < 0 ORDER BY key",
+        patron=patron,
+    )
+    used = 0
+    for credit, left, currency in credits:
+        shares = _shares(_open_fees(call.tx, patron), left)
+        if not shares:
+            break
+        spent = sum(share for _, share in shares)
+        lines: list[tuple[str, int | None, int]] = [("owed", fee, -share) for fee, share in shares]
+        for fee, share in shares:
+            _reduce(call.tx, fee, share)
+        _reduce(call.tx, credit, -spent)
+        _enter(call, "credit", currency, [("owed", credit, spent), *lines])
+        used += spent
+    return used
+
+
+def _add_fee(
+    call: Call,
+    patron: int,
+    amount: int,
+    *,
+    fee_type: FeeType,
+    currency: str,
+    description: str,
+    about: About,
+) -> int:
+    row = call.tx.row(
+        "INSERT INTO fees (institution, patron, fee_type, amount, outstanding, currency,"
+        " description, title, item, loan, raised_at) VALUES (:institution, :patron, :fee_type,"
+        " :amount, :amount, :currency, :description, :title, :item, :loan, :now) RETURNING key",
+        patron=patron, fee_type=int(fee_type), amount=amount, currency=currency,
+        description=description, now=call.at, **about._asdict(),
+    )  # fmt: skip
+    return int(row[0]) if row else 0
+
+
+def _reduce(tx: Transaction, fee: int, share: int) -> None:
+    tx.run(
+        "UPDATE fees SET outstanding = outstanding - :share"
+        " WHERE institution = :institution AND key = :fee",
+        share=share, fee=fee,
+    )  # fmt: skip
+
+
+def _enter(
+    call: Call,
+    kind: str,
+    currency: str,
+    lines: Sequence[tuple[str, int | None, int]],
+    *,
+    payment: int | None = None,
+    reverses: int | None = None,
+) -> None:
+    """Write an entry: account, fee and amount of each posting."""
+    assert sum(amount for _, _, amount in lines) == 0  # noqa: S101 - double entry
+    row = call.tx.row(
+        "INSERT INTO ledger_entries (institution, at, kind, payment, reverses)"
+        " VALUES (:institution, :now, :kind, :payment, :reverses) RETURNING key",
+        now=call.at, kind=kind, payment=payment, reverses=reverses,
+    )  # fmt: skip
+    for account, fee, amount in lines:
+        call.tx.run(
+            "INSERT INTO ledger_postings (institution, entry, account, fee, amount, currency)"
+            " VALUES (:institution, :entry, :account, :fee, :amount, :currency)",
+            entry=row[0] if row else 0, account=account, fee=fee, amount=amount, currency=currency,
+        )  # fmt: skip
+    if reverses is not None:
+        call.tx.run(
+            "UPDATE fees SET outstanding = 0 WHERE institution = :institution AND key = :fee",
+            fee=reverses,
+        )
+
+
+def _fee(
+    key: int,
+    fee_type: int,
+    outstanding: int,
+    currency: str,
+    description: str,
+    item_id: str | None,
+    title_id: str | None,
+    raised_at: int,
+) -> Fee:
+    """In the order of `_FEES`."""
+    return Fee(
+        id=str(key),
+        amount=from_minor(outstanding, currency),
+        currency=currency,
+        fee_type=FeeType(fee_type),
+        description=description,
+        item_id=item_id,
+        title_id=title_id,
+        raised_at=from_database(raised_at),
+    )

@@ -1,0 +1,66 @@
+"""Forgetting who read what, once nobody needs to know it any more.
+
+A loan that ended some days ago is nobody's, unless something is owed on it or the patron wants to
+keep a reading history. What it has left elsewhere goes with it: in events, in fees, in holds. What
+remains says which item was lent when and where, for statistics.
+
+Source: spec/reliability 6.6 and I34.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from bibliobus.database import to_database
+from bibliobus.embedded.call import Call
+
+AT_ONCE = 500  # loans, and holds, in one transaction
+
+_LOANS = """
+SELECT loans.key FROM loans
+JOIN patrons ON patrons.institution = loans.institution AND patrons.key = loans.patron
+WHERE loans.institution = :institution AND ended_at < :before AND loans.patron IS NOT NULL
+    AND NOT keeps_history
+    AND NOT EXISTS (SELECT 1 FROM fees WHERE fees.institution = loans.institution
+        AND fees.loan = loans.key AND outstanding <> 0)
+ORDER BY ended_at LIMIT :at_once"""
+_HOLDS = """
+SELECT holds.key FROM holds
+JOIN patrons ON patrons.institution = holds.institution AND patrons.key = holds.patron
+WHERE holds.institution = :institution AND ended_at < :before AND NOT keeps_history
+ORDER BY holds.key LIMIT :at_once"""
+
+
+def forget(call: Call) -> bool:
+    """Cut what is old enough from its patrons, in one institution; whether there may be more."""
+    days = call.policies.settings.history_days
+    bounds = {"before": to_database(call.now - timedelta(days=days)), "at_once": AT_ONCE}
+    loans = [key for (key,) in call.tx.rows(_LOANS, **bounds)]
+    holds = [key for (key,) in call.tx.rows(_HOLDS, **bounds)]
+    for loan in loans:
+        for statement in (
+            "UPDATE loans SET patron = NULL WHERE institution = :institution AND key = :loan",
+            "UPDATE events SET patron = NULL, before = NULL WHERE institution = :institution"
+            " AND loan = :loan AND item = (SELECT item FROM loans"
+            " WHERE institution = :institution AND key = :loan)",
+            "UPDATE fees SET loan = NULL, item = NULL, title = NULL, description = ''"
+            " WHERE institution = :institution AND loan = :loan",
+        ):
+            call.tx.run(statement, loan=loan)
+    for hold in holds:
+        call.tx.run(
+            "UPDATE holds SET patron = NULL WHERE institution = :institution AND key = :hold",
+            hold=hold,
+        )
+        call.tx.run(
+            "UPDATE events SET patron = NULL, before = NULL"
+            " WHERE institution = :institution AND hold = :hold",
+            hold=hold,
+        )
+    call.tx.run(
+        "UPDATE fees SET item = NULL, title = NULL, description = ''"
+        " WHERE institution = :institution AND outstanding = 0 AND loan IS NULL"
+        " AND title IS NOT NULL AND raised_at < :before",
+        before=bounds["before"],
+    )
+    return AT_ONCE in (len(loans), len(holds))
