@@ -22,7 +22,7 @@ from bibliobus.embedded import (
     stored_institutions,
 )
 from bibliobus.embedded.replay import prune
-from bibliobus.ils import Institution, Secret
+from bibliobus.ils import ILS, Institution, Secret, Unavailable
 from bibliobus.ils.library import AccountSettings, InstitutionSettings, Library
 from bibliobus.terminals import StoredAccounts, TerminalsDoor, dialect_of, load_account
 
@@ -36,6 +36,7 @@ class App:
     database: Database
     verifier: Verifier
     institutions: Mapping[str, Institution]
+    embedded: Mapping[str, EmbeddedILS]  # by institution
     accounts: StoredAccounts
 
 
@@ -53,10 +54,13 @@ async def opened(config: Config) -> AsyncIterator[App]:
     try:
         await database.write(lambda tx: _configure(tx, config.institutions))
         stored = await database.read(stored_institutions)
-        institutions = {
-            id: _institution(id, settings, database, verifier) for id, settings in stored.items()
+        embedded = {
+            id: EmbeddedILS(id, settings, database, verifier) for id, settings in stored.items()
         }
-        yield App(database, verifier, institutions, StoredAccounts(database, verifier))
+        institutions = {
+            id: _institution(id, settings, embedded[id]) for id, settings in stored.items()
+        }
+        yield App(database, verifier, institutions, embedded, StoredAccounts(database, verifier))
     finally:
         await database.close()
         verifier.close()
@@ -72,7 +76,7 @@ async def serving(app: App, sip: Sequence[tuple[str, int]]) -> AsyncIterator[lis
     """
     await app.database.serve()
     door = TerminalsDoor(app.institutions, app.accounts)
-    tidying = asyncio.create_task(_keep_tidy(app.database))
+    tidying = asyncio.create_task(_keep_tidy(app))
     try:
         opened = [await door.listen(host, port) for host, port in sip]
         gc.freeze()  # what lives as long as the process need not be looked through again: it is
@@ -162,14 +166,17 @@ def stop_signal() -> asyncio.Event:
     return stopped
 
 
-async def _keep_tidy(database: Database) -> None:
-    """Forget what is too old to be asked for again, a little at a time, for ever."""
+async def _keep_tidy(app: App) -> None:
+    """Do what time brings, a little at a time, for ever: forget what is too old to be asked for
+    again, end holds whose time is over, and forget who read what."""
     while True:
+        more = False
         try:
-            more = await database.write(lambda tx: prune(tx, datetime.now(UTC)))
-        except DatabaseError as error:
-            logger.warning("nothing was pruned: %s", error)
-            more = False
+            more = await app.database.write(lambda tx: prune(tx, datetime.now(UTC)))
+            for ils in app.embedded.values():
+                await ils.sweep()
+        except (DatabaseError, Unavailable) as error:
+            logger.warning("what time brings was left for later: %s", error)
         await asyncio.sleep(1 if more else 600)
 
 
@@ -181,8 +188,7 @@ def _configure(tx: Transaction, institutions: Mapping[str, InstitutionSettings])
 def _institution(
     id: str,
     settings: InstitutionSettings,
-    database: Database,
-    verifier: Verifier,
+    ils: ILS,
 ) -> Institution:
     return Institution(
         id=id,
@@ -191,5 +197,6 @@ def _institution(
         renewal_ok=settings.renewal_ok,
         timeout=settings.timeout,
         retries=settings.retries,
-        ils=EmbeddedILS(id, settings, database, verifier),
+        currency=settings.currency,
+        ils=ils,
     )

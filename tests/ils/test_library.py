@@ -278,8 +278,8 @@ def test_a_card_ends_on_a_day() -> None:
         ({"items": [BOOK | {"price": -1}]}, "`price` is -1: it can only be 0 or more"),
         ({"items": [BOOK | {"security_marker": "x"}]}, "security_marker"),
         ({"patrons": [ADA], "fees": [{"patron": "ada", "amount": -1}]}, "`amount` is -1"),
-        ({"fees": [{"patron": "bob", "amount": 1}]}, "there is no patron 'bob'"),
-        ({"patrons": [ADA], "holds": [{"patron": "ada", "item": "9"}]}, "there is no item '9'"),
+        ({"fees": [{"patron": "bob", "amount": 1}]}, "a fee of 'bob' is of a stranger"),
+        ({"patrons": [ADA], "holds": [{"patron": "ada", "item": "9"}]}, "a hold is of item '9'"),
         (
             {"patrons": [ADA | {"institution": "SOUTH"}]},
             "it names the institution 'SOUTH', which is not under `institutions`",

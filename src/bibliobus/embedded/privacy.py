@@ -14,7 +14,7 @@ from datetime import timedelta
 from bibliobus.database import to_database
 from bibliobus.embedded.call import Call
 
-AT_ONCE = 500  # loans, and holds, in one transaction
+AT_ONCE = 200  # loans, and holds, in one transaction
 
 _LOANS = """
 SELECT loans.key FROM loans

@@ -1,0 +1,303 @@
+"""What time brings: holds that end, copies that go on to the next, PINs that wait, forgetting."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from bibliobus.app import breaches
+from bibliobus.database import Transaction, Verifier
+from bibliobus.embedded import EmbeddedILS
+from bibliobus.ils import (
+    CirculationStatus,
+    HoldNotFound,
+    NothingToUndo,
+    OnHoldForAnother,
+    Origin,
+    PatronList,
+    Secret,
+    TooManyWrongPINs,
+    WrongPIN,
+)
+from bibliobus.ils.library import Condition, HoldPolicy, InstitutionSettings, LoanPolicy
+from tests.support import Library
+
+SETTINGS = InstitutionSettings(
+    time_zone="Europe/Paris",
+    loans=LoanPolicy(
+        loan_days=7, renewals=2, overdue_fee=Decimal("0.20"), replacement_fee=Decimal(20)
+    ),
+    holds=HoldPolicy(expire_days=30, shelf_days=3),
+)
+KIOSK = Origin(door="sip2", account="kiosk")
+
+
+def kiosk(key: str, connection: str) -> Origin:
+    """A call that may come again."""
+    return Origin(door="sip2", account="kiosk", request_key=key.encode(), connection=connection)
+
+
+class Clock:
+    """Goes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **length: float) -> None:
+        """Let time pass."""
+        self.now += timedelta(**length)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def ils(library: Library, clock: Clock) -> AsyncIterator[EmbeddedILS]:
+    """An ILS that lives by the clock, with three patrons and two copies of Emma."""
+    for patron in ("ada", "ben", "cyd"):
+        await library.patron(patron)
+    for item in ("emma1", "emma2"):
+        await library.item(item, title="Emma")
+    verifier = Verifier()
+    yield EmbeddedILS("MAIN", SETTINGS, library.app.database, verifier, clock)
+    verifier.close()
+    assert await breaches(library.app) == []
+
+
+async def test_a_copy_that_nobody_fetches_goes_to_the_next(ils: EmbeddedILS, clock: Clock) -> None:
+    await ils.add_hold("ada", title_id="Emma", origin=KIOSK)
+    await ils.add_hold("ben", title_id="Emma", origin=KIOSK)
+    captured = await ils.checkin("emma1", origin=KIOSK)
+    assert captured.hold is not None
+    assert captured.hold.patron_id == "ada"
+    with pytest.raises(OnHoldForAnother):
+        await ils.checkout("ben", "emma1", origin=KIOSK)
+
+    clock.forward(days=3, hours=15)
+    await ils.sweep()
+
+    assert list(await ils.patron_list("ada", PatronList.HOLDS)) == []
+    (waiting,) = await ils.patron_list("ben", PatronList.HOLDS)
+    assert waiting.item_id == "emma1"
+    lent = await ils.checkout("ben", "emma1", origin=KIOSK)
+    assert lent.patron.hold_count == 0
+
+
+async def test_whoever_touches_the_item_first_settles_it(ils: EmbeddedILS, clock: Clock) -> None:
+    await ils.add_hold("ada", title_id="Emma", origin=KIOSK)
+    await ils.checkin("emma1", origin=KIOSK)
+    clock.forward(days=4)
+
+    lent = await ils.checkout("ben", "emma1", origin=KIOSK)  # without any sweep
+
+    assert lent.patron.id == "ben"
+
+
+async def test_a_hold_is_given_up_after_its_time(ils: EmbeddedILS, clock: Clock) -> None:
+    placed = await ils.add_hold("ada", title_id="Emma", origin=KIOSK)
+    assert placed.hold.expires_at is not None
+    clock.now = placed.hold.expires_at
+    await ils.sweep()
+
+    with pytest.raises(HoldNotFound):
+        await ils.cancel_hold("ada", title_id="Emma", origin=KIOSK)
+
+
+async def test_a_suspended_hold_lets_others_go_first_and_keeps_its_place(
+    ils: EmbeddedILS, clock: Clock
+) -> None:
+    await ils.add_hold("ada", title_id="Emma", origin=KIOSK)
+    await ils.add_hold("ben", title_id="Emma", origin=KIOSK)
+    until = clock.now + timedelta(days=2)
+    await ils.alter_hold("ada", title_id="Emma", suspended_until=until, origin=KIOSK)
+
+    first = await ils.checkin("emma1", origin=KIOSK)
+    clock.forward(days=2)
+    second = await ils.checkin("emma2", origin=KIOSK)
+
+    assert first.hold is not None
+    assert second.hold is not None
+    assert (first.hold.patron_id, second.hold.patron_id) == ("ben", "ada")
+
+
+async def test_what_is_late_costs_by_open_day_and_never_twice(
+    ils: EmbeddedILS, clock: Clock
+) -> None:
+    await ils.checkout("ada", "emma1", origin=KIOSK)
+    clock.forward(days=10)
+
+    renewed = await ils.renew("ada", item_id="emma1", origin=KIOSK)
+    clock.forward(days=1)
+    taken = await ils.checkin("emma1", origin=KIOSK)
+
+    assert renewed.patron.fee_amount == Decimal("0.60")
+    assert taken.fee is None
+    assert taken.patron is not None
+    assert taken.patron.fee_amount == Decimal("0.60")
+
+
+async def test_what_was_lost_costs_until_it_is_found(ils: EmbeddedILS) -> None:
+    await ils.checkout("ada", "emma1", origin=KIOSK)
+    lost = await ils.mark("emma1", Condition.LOST, origin=KIOSK)
+    owed = await ils.find_patron("ada")
+    await ils.pay_fee("ada", Decimal(5), "EUR", payment_type=0, origin=KIOSK)
+
+    taken = await ils.checkin("emma1", origin=KIOSK)
+    account = await ils.patron_account("ada")
+
+    assert lost.circulation_status == CirculationStatus.LOST
+    assert owed is not None
+    assert owed.fee_amount == Decimal(20)
+    assert taken.item.circulation_status == CirculationStatus.AVAILABLE
+    assert account.fees == ()
+    with pytest.raises(NothingToUndo):
+        await ils.undo_checkout("emma1", origin=KIOSK)
+
+
+async def test_nothing_is_undone_after_ten_minutes(ils: EmbeddedILS, clock: Clock) -> None:
+    await ils.checkout("ada", "emma1", origin=KIOSK)
+    clock.forward(minutes=10, seconds=1)
+
+    with pytest.raises(NothingToUndo):
+        await ils.undo_checkout("emma1", origin=KIOSK)
+
+
+async def test_a_repeat_with_a_new_time_gets_the_first_answer_for_ten_minutes(
+    ils: EmbeddedILS, clock: Clock
+) -> None:
+    first = await ils.checkout("ada", "emma1", renewal_allowed=True, origin=kiosk("1", "before"))
+    clock.forward(minutes=9)
+
+    again = await ils.checkout("ada", "emma1", renewal_allowed=True, origin=kiosk("2", "after"))
+    clock.forward(minutes=2)
+    later = await ils.checkout("ada", "emma1", renewal_allowed=True, origin=kiosk("3", "after"))
+
+    assert again == first
+    assert later.renewal_ok
+
+
+async def test_on_the_same_connection_it_is_meant_twice(ils: EmbeddedILS) -> None:
+    await ils.checkout("ada", "emma1", renewal_allowed=True, origin=kiosk("1", "one"))
+
+    again = await ils.checkout("ada", "emma1", renewal_allowed=True, origin=kiosk("2", "one"))
+
+    assert again.renewal_ok
+
+
+# ------------------------------------------------ PINs
+
+
+async def test_after_five_wrong_pins_none_is_looked_at_for_a_while(
+    ils: EmbeddedILS, clock: Clock
+) -> None:
+    for _ in range(5):
+        with pytest.raises(WrongPIN):
+            await ils.checkout("ada", "emma1", pin=Secret("0"), origin=KIOSK)
+
+    with pytest.raises(TooManyWrongPINs):
+        await ils.checkout("ada", "emma1", pin=Secret("1234"), origin=KIOSK)
+    assert not await ils.check_password("ada", Secret("1234"))
+    clock.forward(minutes=15)
+    assert await ils.check_password("ada", Secret("1234"))
+    assert not await ils.check_password("ada", Secret("0"))
+    assert await ils.check_password("ada", Secret("1234"))  # counted from the start again
+
+
+async def test_a_blank_pin_is_no_attempt(ils: EmbeddedILS) -> None:
+    for _ in range(9):
+        assert not await ils.check_password("ada", Secret(""))
+
+    assert await ils.check_password("ada", Secret("1234"))
+
+
+async def test_a_hundred_at_once_are_not_looked_at_either(
+    ils: EmbeddedILS, library: Library
+) -> None:
+    tries = [ils.check_password("ada", Secret(f"{n:04}")) for n in range(100)]
+
+    assert not any(await asyncio.gather(*tries))
+
+    def counted(tx: Transaction) -> int:
+        row = tx.row("SELECT wrong_pins FROM patrons WHERE barcode = 'ada'")
+        return row[0] if row else 0
+
+    assert await library.app.database.read(counted) == 5
+
+
+# ------------------------------------------------ forgetting
+
+PERSONAL = {  # where a patron's key stands beside what they read, or could be followed to it
+    "loans": "SELECT patron FROM loans",
+    "holds": "SELECT patron FROM holds",
+    "events of loans": "SELECT patron FROM events WHERE loan IS NOT NULL",
+    "events of holds": "SELECT patron FROM events WHERE hold IS NOT NULL",
+    "what undoing needs": "SELECT before FROM events WHERE loan IS NOT NULL",
+    "fees": "SELECT COALESCE(title, item, loan) FROM fees",
+}
+
+
+async def read_and_returned(ils: EmbeddedILS, clock: Clock) -> None:
+    """Ada had Emma too long, paid for that, and had waited for it before."""
+    await ils.add_hold("ada", title_id="Emma", origin=KIOSK)
+    await ils.checkout("ada", "emma1", origin=KIOSK)
+    clock.forward(days=9)
+    await ils.checkin("emma1", origin=KIOSK)
+    await ils.pay_fee("ada", Decimal("0.40"), "EUR", payment_type=0, origin=KIOSK)
+
+
+async def known(library: Library) -> dict[str, bool]:
+    """Where somebody is still known."""
+    return await library.app.database.read(
+        lambda tx: {
+            name: any(row[0] is not None for row in tx.rows(sql)) for name, sql in PERSONAL.items()
+        }
+    )
+
+
+async def test_who_read_what_is_forgotten_after_a_week(
+    ils: EmbeddedILS, clock: Clock, library: Library
+) -> None:
+    await read_and_returned(ils, clock)
+    assert all((await known(library)).values())
+    await ils.sweep()
+    assert (await known(library))["loans"]
+
+    clock.forward(days=8)
+    await ils.sweep()
+
+    assert not any((await known(library)).values())
+
+
+async def test_what_is_owed_is_remembered_until_it_is_paid(
+    ils: EmbeddedILS, clock: Clock, library: Library
+) -> None:
+    await ils.checkout("ada", "emma1", origin=KIOSK)
+    clock.forward(days=9)
+    await ils.checkin("emma1", origin=KIOSK)
+    clock.forward(days=30)
+    await ils.sweep()
+
+    (fee,) = (await ils.patron_account("ada")).fees
+    assert fee.title_id == "Emma"
+    assert (await known(library))["loans"]
+
+
+async def test_a_reading_history_is_kept_for_whoever_wants_one(
+    ils: EmbeddedILS, clock: Clock, library: Library
+) -> None:
+    await library.patron("eve", keeps_history=True)
+    await ils.checkout("eve", "emma1", origin=KIOSK)
+    await ils.checkin("emma1", origin=KIOSK)
+    clock.forward(days=400)
+    await ils.sweep()
+
+    assert (await known(library))["loans"]
