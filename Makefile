@@ -1,7 +1,7 @@
 # Each line also works when typed. Nothing is needed but python3, git and make.
 
 BIN = .venv/bin
-SOURCES = src tests benchmarks
+SOURCES = src tests benchmarks examples
 
 .PHONY: demo test check prove format fuzz bench docs lock clean
 
@@ -30,6 +30,7 @@ fuzz: .venv/fuzz
 bench: .venv/dev
 	$(BIN)/python benchmarks/codec.py
 	$(BIN)/python benchmarks/terminals.py
+	$(BIN)/python benchmarks/lending.py
 
 docs: .venv/dev
 	$(BIN)/python -c 'from bibliobus.sip2.reference import reference as r; print(r(), end="")' \

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -28,14 +29,9 @@ async def test_a_sync_stands_between_each_request_and_its_answer(
     tmp_path: Path, size: Callable[[int, int], int]
 ) -> None:
     trace = tmp_path / "trace"
-    server = subprocess.Popen(
-        ["strace", "-f", "-s", "16", "-e", f"trace={CALLS}", "-o", str(trace), str(BIBLIOBUS),
-         "demo", "--sip", "127.0.0.1:0", "--data", str(tmp_path / "data")],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
     transactions = size(40, 200)
-    try:
-        terminal = await (await Terminal.connect(_address(server))).login()
+    with traced_server(trace, tmp_path / "data") as address:
+        terminal = await (await Terminal.connect(address)).login()
         moment = datetime.now(ZoneInfo("Europe/Paris")) - timedelta(hours=5)
         for n in range(transactions // 2):
             stamp = f"{moment + timedelta(seconds=n):%Y%m%d    %H%M%S}"
@@ -43,13 +39,25 @@ async def test_a_sync_stands_between_each_request_and_its_answer(
             taken = await terminal.send(f"09N{stamp}{stamp}APdesk|AOMAIN|ABI0300|AC|")
             assert (lent[:3], taken[:3]) == ("121", "101")
         await terminal.close()
-    finally:
-        traced = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
-        for process in traced:  # strace itself lets no signal through
-            os.kill(int(process), signal.SIGINT)
-        server.communicate(timeout=20)
 
     assert list(_syncs_before_answers(trace)) == [True] * transactions
+
+
+@contextmanager
+def traced_server(trace: Path, data: Path) -> Iterator[tuple[str, int]]:
+    """A demo server whose reads, writes and syncs are written down; its address."""
+    strace = subprocess.Popen(
+        ["strace", "-f", "-s", "16", "-e", f"trace={CALLS}", "-o", str(trace), str(BIBLIOBUS),
+         "demo", "--sip", "127.0.0.1:0", "--data", str(data)],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    try:
+        yield _address(strace)
+    finally:
+        traced = Path(f"/proc/{strace.pid}/task/{strace.pid}/children").read_text().split()
+        for process in traced:  # strace itself lets no signal through
+            os.kill(int(process), signal.SIGINT)
+        strace.communicate(timeout=20)
 
 
 def _address(server: subprocess.Popen[str]) -> tuple[str, int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from bibliobus.ils.library import Calendar, InstitutionSettings, LoanRule, PatronLimits
@@ -26,6 +27,8 @@ class Policies:
         self.zone = ZoneInfo(settings.time_zone)
         self.currency = settings.currency
         self._rules = settings.rules()
+        self._chosen: dict[tuple[str | None, str | None, str | None], LoanRule] = {}
+        self._closing = lru_cache(maxsize=1024)(self._closing_of)
         self._sort_rules = sort_rules(settings.sort_bins)
         self._branches = {
             location: branch
@@ -39,13 +42,16 @@ class Policies:
         self, patron_class: str | None, item_type: str | None, location: str | None
     ) -> LoanRule:
         """The first rule that fits; there always is one."""
-        return next(
-            rule
-            for rule in self._rules
-            if rule.patron_class in (None, patron_class)
-            and rule.item_type in (None, item_type)
-            and rule.location in (None, location)
-        )
+        asked = patron_class, item_type, location
+        if asked not in self._chosen:
+            self._chosen[asked] = next(
+                rule
+                for rule in self._rules
+                if rule.patron_class in (None, patron_class)
+                and rule.item_type in (None, item_type)
+                and rule.location in (None, location)
+            )
+        return self._chosen[asked]
 
     def charged_limit(self, patron_class: str | None) -> int:
         """How many loans of all kinds a patron may have at a time."""
@@ -70,17 +76,14 @@ class Policies:
     def due_at(self, rule: LoanRule, lent_at: datetime) -> datetime:
         """When a loan that begins then is due: at closing time of a day that is not closed, or
         after some hours, but not after closing time. Always after its beginning."""
+        if rule.loan_hours is None and not rule.in_library:
+            return self._closing_after(lent_at, rule.loan_days)
         lent_at = lent_at.astimezone(UTC)  # hours are hours, whatever a local clock does
-        today = self.today(lent_at)
-        closing = self._closing(today)
-        if rule.loan_hours is not None:
-            due_at = lent_at + rule.loan_hours * _HOUR
-            due_at = max(due_at, lent_at + timedelta(minutes=1))
-            return closing if lent_at < closing < due_at else due_at
-        if rule.in_library and lent_at < closing:
-            return closing
-        days = 0 if rule.in_library else rule.loan_days
-        return self._closing_after(lent_at, days)
+        closing = self._closing(self.today(lent_at))
+        if rule.loan_hours is None:
+            return closing if lent_at < closing else self._closing_after(lent_at, 0)
+        due_at = lent_at + max(rule.loan_hours * _HOUR, timedelta(minutes=1))
+        return closing if lent_at < closing < due_at else due_at
 
     def may_renew_at(self, rule: LoanRule, due_at: datetime, now: datetime) -> bool:
         """Whether it is near enough to its due date."""
@@ -126,11 +129,13 @@ class Policies:
 
     def sort_bin(self, branch: str | None, item: Item) -> str | None:
         """Where a sorter puts an item that came back at this branch."""
+        if not self._sort_rules:
+            return None
         return bin_for(self._sort_rules, branch, _sorted_by(item, branch))
 
     # -------------------------------------------------------- inside
 
-    def _closing(self, day: date) -> datetime:
+    def _closing_of(self, day: date) -> datetime:
         local = datetime.combine(day, self.settings.calendar.closes_at, self.zone)
         closing = local.astimezone(UTC)
         if self.today(closing) != day:  # the clock skips that time, into the next day (Nuuk does)

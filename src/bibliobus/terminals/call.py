@@ -71,7 +71,15 @@ class Call:
         return self.dialect.written_due_date(self.local(moment))
 
     def entry(self, entry: ListEntry) -> str:
-        """An entry of AS, AT, AU, BU or CD as the terminal has it."""
+        """An entry of AS, AT, AU, AV, BU or CD as the terminal has it."""
+        if (fee := entry.fee) is not None:
+            return self.dialect.written_fee_entry(
+                fee_id=fee.id or "",
+                amount=str(fee.amount),
+                type=fee.fee_type.name.lower().replace("_", " "),
+                title=fee.title_id or fee.description,
+                item_id=fee.item_id or "",
+            )
         due_date = "" if entry.due_at is None else self.due_date(entry.due_at)
         return self.dialect.written_entry(
             item_id=entry.item_id, title=entry.title_id, due_date=due_date

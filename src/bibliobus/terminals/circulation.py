@@ -20,6 +20,7 @@ async def checkout(call: Call, request: Checkout) -> CheckoutResponse:
         renewal_allowed=request.renewal_policy and institution.renewal_ok,
         no_block=request.no_block,
         no_block_due_at=call.moment(request.no_block_due_date) if request.no_block else None,
+        fee_acknowledged=bool(request.fee_acknowledged),
         pin=pin_of(request.patron_password),
         item_properties=clean(request.item_properties),
         origin=call.origin(),
