@@ -43,15 +43,16 @@ class Policies:
     ) -> LoanRule:
         """The first rule that fits; there always is one."""
         asked = patron_class, item_type, location
-        if asked not in self._chosen:
-            self._chosen[asked] = next(
+        rule = self._chosen.get(asked)
+        if rule is None:
+            rule = self._chosen[asked] = next(
                 rule
                 for rule in self._rules
                 if rule.patron_class in (None, patron_class)
                 and rule.item_type in (None, item_type)
                 and rule.location in (None, location)
             )
-        return self._chosen[asked]
+        return rule
 
     def charged_limit(self, patron_class: str | None) -> int:
         """How many loans of all kinds a patron may have at a time."""

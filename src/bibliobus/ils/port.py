@@ -6,6 +6,9 @@ Every method may raise `Unavailable`: no answer came. Of a method that changes s
 change may or may not stand then; a call with the same `origin.request_key` finds out, and does it
 only if it was not done. One method is one transaction. A refusal leaves nothing behind.
 
+Where a method raises `WrongPIN`, it may be `TooManyWrongPINs`: so many were wrong in a row that
+none is looked at for a while.
+
 Source: ILS.pod, whose names the methods keep; spec/sip2 3.
 """
 
@@ -125,9 +128,10 @@ class Circulation(Protocol):
             origin: Where the call comes from, and what names it for a repeat.
 
         Returns:
-            What stands now: the loan is over and its overdue fee is booked; a lost or missing item
-            is found, and what was charged for it is reversed; the first eligible hold has got the
-            copy (`hold`), or the item is on its way to another branch (`item.destination`).
+            What stands now: the loan is over and its overdue fee is booked, also of what was taken
+            back off line; a lost or missing item is found, and what was charged for it is reversed;
+            the first eligible hold has got the copy (`hold`), or the item is on its way to another
+            branch (`item.destination`).
 
         Raises:
             ItemNotFound: No item has this id.
@@ -228,7 +232,7 @@ class Circulation(Protocol):
             PatronNotFound: No patron has this id.
             WrongPIN: A PIN was sent and is not the patron's.
             ItemNotFound: No item has this id, or a specific copy is wanted and none was named.
-            TitleNotFound: No title has this name, or several have it.
+            TitleNotFound: No title has this name, or several have it, or nothing was named.
             PatronBlocked: The patron may do nothing here; `also` has all further reasons.
             HoldNotAllowed: The patron may not place holds, or not on this. Its subclasses say
                 that they have the title on hold or on loan, or too many holds, or that nothing
@@ -273,8 +277,8 @@ class Circulation(Protocol):
             WrongPIN: A PIN was sent and is not the patron's.
             HoldNotFound: The patron has no active hold on this.
             ItemNotFound: A specific copy is wanted now, and none was named.
-            NoSuchPickupLocation: Holds cannot be picked up there, or a copy is on its way to the
-                old place already.
+            NoSuchPickupLocation: Holds cannot be picked up there; or a copy was found already,
+                and the new place is in another branch, or the copy is on its way.
             NotSupported: There are no holds here.
 
         Source: ILS.pod, "alter_hold"; SIP2 2.00, message 15 with mode "*".
@@ -293,6 +297,9 @@ class Circulation(Protocol):
         """Give up a patron's active hold; a copy that waits for them goes to the next patron.
 
         Args: As of `alter_hold`.
+
+        Returns:
+            The hold as it was, but that it is not `ready` and has no position any more.
 
         Raises:
             PatronNotFound: No patron has this id.
@@ -345,7 +352,8 @@ class ILS(Circulation, Protocol):
         ...
 
     async def offline_ok(self) -> bool:
-        """Whether what was lent off line is accepted afterwards (ILS.pod, "offline_ok")."""
+        """Whether terminals may lend while they are off line (ILS.pod, "offline_ok"). What they
+        did lend is accepted afterwards in any case."""
         ...
 
     async def find_patron(self, patron_id: str) -> Patron | None:
@@ -357,7 +365,8 @@ class ILS(Circulation, Protocol):
         ...
 
     async def check_password(self, patron_id: str, pin: Secret) -> bool:
-        """Whether this is the patron's PIN. False for an unknown patron, after as long.
+        """Whether this is the patron's PIN. False for an unknown patron, after as long, and while
+        none is looked at (`TooManyWrongPINs`).
 
         Source: Patron.pod, "check_password".
         """
@@ -366,7 +375,8 @@ class ILS(Circulation, Protocol):
     async def undo_checkout(
         self, item_id: str, *, patron_id: str | None = None, origin: Origin
     ) -> CheckinResult:
-        """Take back a checkout or renewal that failed at the terminal, as if it had not been.
+        """Take back a checkout or renewal that failed at the terminal, as if it had not been. Of
+        `renew_all` it takes back this item's renewal.
 
         Args:
             item_id: The item's barcode, exactly as scanned.
@@ -381,6 +391,7 @@ class ILS(Circulation, Protocol):
             ItemNotFound: No item has this id.
             NothingToUndo: The item's latest transaction is not a checkout or a renewal by the
                 same account within ten minutes, or of another patron.
+            NotSupported: This ILS cannot undo.
 
         Source: SIP2 2.00, field BI of message 09; spec/sip2 4.13.
         """
@@ -401,6 +412,7 @@ class ILS(Circulation, Protocol):
             ItemNotFound: No item has this id.
             NothingToUndo: The item's latest transaction is not a checkin of a loan by the same
                 account within ten minutes, or of another patron's.
+            NotSupported: This ILS cannot undo.
 
         Source: SIP2 2.00, field BI of message 11; spec/sip2 4.13.
         """
@@ -514,6 +526,7 @@ class ILS(Circulation, Protocol):
 
         Raises:
             ItemNotFound: No item has this id.
+            NotSupported: This ILS keeps no such thing.
 
         Source: Item.pod, "status_update"; SIP2 2.00, message 19.
         """

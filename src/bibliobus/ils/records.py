@@ -137,7 +137,7 @@ class Hold(Record, frozen=True, kw_only=True):
     placed_at: datetime
     expires_at: datetime | None = None  # when it is given up
     suspended_until: datetime | None = None  # others are served first until then
-    queue_position: int = 0  # 1 is next; 0: a copy waits on the hold shelf
+    queue_position: int = 0  # 1 is next; 0: a copy was found, and is on the shelf or on its way
     ready: bool = False  # a copy waits on the hold shelf
     pickup_by: datetime | None = None  # when the hold shelf gives it up
 

@@ -81,27 +81,34 @@ def refusal(
 
 def patron(state: State, kept: KeptPatron) -> Patron:
     """A patron's record."""
-    entry, loans = kept.entry, kept.loans
-    kinds = {type(block) for block in blocks(state, kept)}
-    usable = kinds <= {PatronBlocked}
+    loans = len(kept.loans)
     ready = sum([hold.ready for hold in kept.holds.values()])
-    return replace(
+    record = replace(
         kept.lasting,
         fee_amount=money(kept.owed(), state.currency),
-        charge_ok=not kinds,
-        renew_ok=usable and entry.renew_ok,
-        recall_ok=usable and entry.recall_ok,
-        hold_ok=usable and entry.hold_ok,
-        too_many_charged=len(loans) >= (kept.lasting.charged_limit or 0),
+        too_many_charged=loans >= (kept.lasting.charged_limit or 0),
+        hold_count=ready,
+        overdue_count=kept.overdue(state.now),
+        charged_count=loans,
+        fine_count=len(kept.owing),
+        unavailable_hold_count=len(kept.holds) - ready,
+    )
+    kinds = {type(block) for block in blocks(state, kept)}
+    return _blocked(record, kinds) if kinds else record
+
+
+def _blocked(record: Patron, kinds: set[type[PatronBlocked]]) -> Patron:
+    usable = kinds == {PatronBlocked}  # staff say no to loans, and to nothing else
+    return replace(
+        record,
+        charge_ok=False,
+        renew_ok=usable and record.renew_ok,
+        recall_ok=usable and record.recall_ok,
+        hold_ok=usable and record.hold_ok,
         too_many_overdue=TooManyOverdue in kinds,
         too_many_lost=TooManyLost in kinds,
         excessive_fines=OwesTooMuch in kinds,
         excessive_fees=OwesTooMuch in kinds,
-        hold_count=ready,
-        overdue_count=kept.overdue(state.now),
-        charged_count=len(loans),
-        fine_count=len(kept.owing),
-        unavailable_hold_count=len(kept.holds) - ready,
     )
 
 
