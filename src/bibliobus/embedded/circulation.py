@@ -274,8 +274,9 @@ def checkin(
     if item.condition in _FOUND:
         items.set_condition(call, item, None)
     alert = _put_where_it_belongs(call, item, branch)
+    plainly_back = alert is None and not item.active_holds and item.condition is None
     was, item = item, items.note(call, item, location=location, properties=item_properties)
-    item = items.read_again(call, item)
+    item = _as_back(item) if plainly_back else items.read_again(call, item)
     record(
         call, kind, patron=None if loan is None else loan.patron, item=item.key,
         loan=None if loan is None else loan.key, hold=None if item.held is None else item.held.key,
@@ -300,6 +301,13 @@ def checkin(
         sort_bin=call.policies.sort_bin(branch, shown),
         fee=fee,
     )
+
+
+def _as_back(item: StoredItem) -> StoredItem:
+    """On its own shelf again; nothing else about it has changed."""
+    status = CirculationStatus.AVAILABLE
+    back = replace(item.record, circulation_status=status, due_at=None, destination=None)
+    return item._replace(loan=None, record=back)
 
 
 def _check_taken_here(call: Call, item: StoredItem) -> None:

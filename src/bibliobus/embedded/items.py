@@ -151,6 +151,8 @@ def _status(
     condition: Condition | None, loan: object, held: Held | None, transit_to: str | None
 ) -> CirculationStatus:
     """A function of what is kept once, in Koha's order (spec/sip2 4.10)."""
+    if loan is not None and condition is None and transit_to is None:
+        return CirculationStatus.CHARGED  # most often, and in a third of the time
     found = (
         (transit_to is not None, CirculationStatus.IN_TRANSIT),
         (condition is Condition.CLAIMED_RETURNED, CirculationStatus.CLAIMED_RETURNED),

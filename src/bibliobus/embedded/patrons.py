@@ -279,16 +279,20 @@ def _stored(
     owes_too_much = limits.fee_limit is not None and owed > to_minor(limits.fee_limit, currency)
     too_many_overdue = limits.overdue_limit is not None and overdue >= limits.overdue_limit
     too_many_lost = limits.lost_limit is not None and _lost(tx, key) >= limits.lost_limit
-    found: tuple[tuple[object, PatronBlocked], ...] = (
-        (card_lost, CardLost()),
-        (expired, CardExpired()),
-        (blocked_at is not None, BlockedAtTerminal()),
-        (not charge_ok, PatronBlocked(blocked_because)),
-        (owes_too_much, OwesTooMuch()),
-        (too_many_overdue, TooManyOverdue()),
-        (too_many_lost, TooManyLost()),
+    found: tuple[tuple[object, type[PatronBlocked]], ...] = (
+        (card_lost, CardLost),
+        (expired, CardExpired),
+        (blocked_at is not None, BlockedAtTerminal),
+        (not charge_ok, PatronBlocked),
+        (owes_too_much, OwesTooMuch),
+        (too_many_overdue, TooManyOverdue),
+        (too_many_lost, TooManyLost),
     )
-    blocks = tuple(block for there, block in found if there)
+    blocks = tuple(
+        block(blocked_because if block is PatronBlocked else None)
+        for there, block in found
+        if there
+    )
     usable = all(type(block) is PatronBlocked for block in blocks)
     charged_limit = policies.charged_limit(ptype)
     patron = Patron(

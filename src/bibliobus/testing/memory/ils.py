@@ -1,9 +1,9 @@
-"""The port's methods. Each finds whom and what it is about, has it done, and keeps the result."""
+"""The port's methods that change something. Each finds whom and what it is about, has it done,
+and keeps the result."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar
 
@@ -20,17 +20,13 @@ from bibliobus.ils import (
     NotSupported,
     Origin,
     Patron,
-    PatronAccount,
-    PatronList,
-    PatronNotFound,
     PaymentResult,
     Refused,
     RenewAllResult,
     Secret,
     Unrenewed,
-    WrongPIN,
 )
-from bibliobus.ils.library import Condition, InstitutionSettings, Library
+from bibliobus.ils.library import Condition
 from bibliobus.ils.records import Record
 from bibliobus.testing.memory import (
     conditions,
@@ -38,117 +34,19 @@ from bibliobus.testing.memory import (
     holds,
     loans,
     placing,
-    queues,
     shown,
     taking_back,
     undoing,
 )
-from bibliobus.testing.memory.loading import load
 from bibliobus.testing.memory.pins import prove
-from bibliobus.testing.memory.replay import Results, is_same_again
-from bibliobus.testing.memory.state import Done, KeptItem, KeptPatron, State
+from bibliobus.testing.memory.reading import LibraryToRead
+from bibliobus.testing.memory.state import Done, KeptItem, KeptPatron
 
 _R = TypeVar("_R", bound=Record)
 
-_OPERATIONS = frozenset({
-    "patron status request", "patron information", "end patron session", "checkout", "checkin",
-    "item information", "item status update", "renew", "renew all", "hold", "fee paid",
-    "magnetic media",
-})  # fmt: skip
 
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-class MemoryILS:
+class MemoryILS(LibraryToRead):
     """One institution's patrons, items, loans, holds and fees. See `bibliobus.ils.ILS`."""
-
-    def __init__(
-        self,
-        institution: str,
-        settings: InstitutionSettings | None = None,
-        clock: Callable[[], datetime] = _now,
-    ) -> None:
-        self._institution = institution
-        self._settings = settings or InstitutionSettings()
-        self._state = State(self._settings, clock)
-        self._results = Results()
-
-    def load(self, library: Library) -> None:
-        """Add what `library` has for this institution; what is there already stays as it is.
-
-        Raises:
-            ValueError: An amount has more digits than the currency.
-        """
-        self._state.tick()
-        load(self._state, library.of(self._institution))
-
-    # -------------------------------------------------------- what it can do
-
-    def supports(self, operation: str) -> bool:
-        if operation in ("block patron", "patron enable"):
-            return self._settings.status_update_ok
-        return operation in _OPERATIONS
-
-    def check_inst_id(self, institution_id: str, whence: str) -> None:
-        pass
-
-    async def checkin_ok(self) -> bool:
-        return self._settings.checkin_ok
-
-    async def checkout_ok(self) -> bool:
-        return self._settings.checkout_ok
-
-    async def status_update_ok(self) -> bool:
-        return self._settings.status_update_ok
-
-    async def offline_ok(self) -> bool:
-        return self._settings.offline_ok
-
-    # -------------------------------------------------------- what is there
-
-    async def find_patron(self, patron_id: str) -> Patron | None:
-        self._state.tick()
-        patron = self._state.patrons.get(patron_id)
-        return None if patron is None else shown.patron(self._state, patron)
-
-    async def find_item(self, item_id: str) -> Item | None:
-        self._state.tick()
-        item = self._state.items.get(item_id)
-        return None if item is None else shown.item(self._state, item)
-
-    async def check_password(self, patron_id: str, pin: Secret) -> bool:
-        self._state.tick()
-        try:
-            prove(self._state, patron_id, pin)
-        except (PatronNotFound, WrongPIN):
-            return False
-        return True
-
-    async def patron_account(self, patron_id: str) -> PatronAccount:
-        return shown.account(self._state, self._state.patron(patron_id))
-
-    async def patron_list(
-        self, patron_id: str, kind: PatronList, start: int = 1, end: int | None = None
-    ) -> Sequence[ListEntry]:
-        self._state.tick()
-        entries = shown.entries(self._state, self._state.patron(patron_id), kind)
-        return entries[max(start, 1) - 1 : end if end is None else max(end, 0)]
-
-    async def hold_queue(self, item_id: str) -> Sequence[str]:
-        self._state.tick()
-        queue = queues.queue(self._state, self._state.item(item_id))
-        return [hold.patron.entry.id for hold in queue]
-
-    async def hold_queue_position(self, item_id: str, patron_id: str) -> int:
-        queue = await self.hold_queue(item_id)
-        return queue.index(patron_id) + 1 if patron_id in queue else 0
-
-    async def available(self, item_id: str, patron_id: str) -> bool:
-        self._state.tick()
-        item, patron = self._state.item(item_id), self._state.patrons.get(patron_id)
-        return loans.available(self._state, item, patron)
 
     # -------------------------------------------------------- loans
 
@@ -189,7 +87,7 @@ class MemoryILS:
         result = loans.result(state, patron, item, lent)
         done = Done("checkout", origin, state.now, patron, lent.undo, result)
         item.latest = None if no_block else done
-        return self._results.keep(origin, result)
+        return self._state.results.keep(origin, result)
 
     async def renew(
         self,
@@ -224,7 +122,7 @@ class MemoryILS:
         result = loans.result(state, patron, item, lent)
         done = Done("renew", origin, state.now, patron, lent.undo, result)
         item.latest = None if no_block else done
-        return self._results.keep(origin, result)
+        return self._state.results.keep(origin, result)
 
     async def renew_all(
         self,
@@ -253,7 +151,7 @@ class MemoryILS:
         result = RenewAllResult(
             patron=shown.patron(state, patron), renewed=tuple(renewed), unrenewed=tuple(unrenewed)
         )
-        return self._results.keep(origin, result)
+        return self._state.results.keep(origin, result)
 
     async def checkin(
         self,
@@ -285,7 +183,7 @@ class MemoryILS:
         result = taking_back.result(state, item, taken, branch)
         done = Done("checkin", origin, state.now, taken.patron, taken.undo, result)
         item.latest = None if no_block else done
-        return self._results.keep(origin, result)
+        return self._state.results.keep(origin, result)
 
     async def undo_checkout(
         self, item_id: str, *, patron_id: str | None = None, origin: Origin
@@ -295,7 +193,7 @@ class MemoryILS:
         item = self._state.item(item_id)
         with holds.settled(self._state, item.title):
             result = undoing.undo_checkout(self._state, item, patron_id, origin)
-        return self._results.keep(origin, result)
+        return self._state.results.keep(origin, result)
 
     async def undo_checkin(
         self, item_id: str, *, patron_id: str | None = None, origin: Origin
@@ -305,7 +203,7 @@ class MemoryILS:
         item = self._state.item(item_id)
         with holds.settled(self._state, item.title):
             result = undoing.undo_checkin(self._state, item, patron_id, origin)
-        return self._results.keep(origin, result)
+        return self._state.results.keep(origin, result)
 
     # -------------------------------------------------------- holds
 
@@ -334,7 +232,7 @@ class MemoryILS:
                 pickup_location=pickup_location, terminal_location=origin.location,
                 expires_at=expires_at, fee_acknowledged=fee_acknowledged,
             )  # fmt: skip
-        return self._results.keep(origin, result)
+        return self._state.results.keep(origin, result)
 
     async def alter_hold(
         self,
@@ -360,7 +258,7 @@ class MemoryILS:
                 pickup_location=pickup_location, expires_at=expires_at,
                 suspended_until=suspended_until,
             )  # fmt: skip
-        return self._results.keep(origin, result)
+        return self._state.results.keep(origin, result)
 
     async def cancel_hold(
         self,
@@ -378,7 +276,7 @@ class MemoryILS:
         with holds.settled(self._state, *titles):
             hold = placing.held(self._state, patron, titles)
             result = placing.cancel(self._state, hold, self._item_named(item_id))
-        return self._results.keep(origin, result)
+        return self._state.results.keep(origin, result)
 
     async def sweep(self) -> None:
         """End every hold that waited, or whose item stood on the hold shelf, for too long."""
@@ -409,7 +307,7 @@ class MemoryILS:
             result = fees.pay(self._state, payment)
         else:
             result = fees.pay_once(self._state, payment, (origin.account, transaction_id))
-        return self._results.keep(origin, result)
+        return self._state.results.keep(origin, result)
 
     # -------------------------------------------------------- cards and items
 
@@ -426,7 +324,7 @@ class MemoryILS:
             return first
         item = self._state.item(item_id)
         item.note(item_properties)
-        return self._results.keep(origin, shown.item(self._state, item))
+        return self._state.results.keep(origin, shown.item(self._state, item))
 
     async def end_patron_session(
         self, patron_id: str, *, pin: Secret | None = None, origin: Origin
@@ -456,7 +354,7 @@ class MemoryILS:
         """A transaction begins, if the PIN is right: its result, if it was done before."""
         self._state.tick()
         prove(self._state, patron_id, pin)
-        return self._results.of(origin, kind)
+        return self._state.results.of(origin, kind)
 
     def _set_blocked(
         self, patron_id: str, pin: Secret | None, blocked: bool, origin: Origin
@@ -467,7 +365,7 @@ class MemoryILS:
             return first
         patron = self._state.patron(patron_id)
         patron.blocked = blocked
-        return self._results.keep(origin, shown.patron(self._state, patron))
+        return self._state.results.keep(origin, shown.patron(self._state, patron))
 
     def _item_named(self, item_id: str | None) -> KeptItem | None:
         return None if item_id is None else self._state.item(item_id)
@@ -481,7 +379,9 @@ class MemoryILS:
         patron: KeptPatron | None = None,
     ) -> _R | None:
         """The result of the same transaction, if it was the latest with this item."""
-        done = item.latest
-        if done is None or not is_same_again(done, what, origin, patron, self._state.now):
+        done, state = item.latest, self._state
+        if done is None or done.kind != what or patron not in (None, done.patron):
             return None
-        return self._results.keep(origin, done.result) if isinstance(done.result, kind) else None
+        if not isinstance(done.result, kind) or not done.is_repeated_by(origin, state.now):
+            return None
+        return state.results.keep(origin, done.result)

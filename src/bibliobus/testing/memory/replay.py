@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import TypeVar
 
 from bibliobus.ils import Origin
 from bibliobus.ils.records import Record
-from bibliobus.testing.memory.state import Done, KeptPatron
 
 _R = TypeVar("_R", bound=Record)
-
-_WHILE_AT_THE_TERMINAL = timedelta(minutes=10)
 
 
 class Results:
@@ -32,24 +28,3 @@ class Results:
         if origin.request_key is not None:
             self._first[origin.account, origin.request_key] = result
         return result
-
-
-def is_recent(done: Done, now: datetime) -> bool:
-    """Whether whoever did it may still stand at the terminal."""
-    return now - done.at <= _WHILE_AT_THE_TERMINAL
-
-
-def is_same_again(
-    done: Done, kind: str, origin: Origin, patron: KeptPatron | None, now: datetime
-) -> bool:
-    """Whether a terminal says once more, on another connection and with a new time, what it did
-    last with an item, and with this patron if there is one."""
-    return (
-        done.kind == kind
-        and done.origin.connection != origin.connection
-        and None not in (done.origin.connection, origin.connection)
-        and None not in (done.origin.request_key, origin.request_key)
-        and done.origin.account == origin.account
-        and patron in (None, done.patron)
-        and is_recent(done, now)
-    )

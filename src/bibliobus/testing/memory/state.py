@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 
 from bibliobus.ils import (
@@ -24,10 +24,13 @@ from bibliobus.ils import (
 from bibliobus.ils.library import Condition, InstitutionSettings, LoanRule, PatronEntry
 from bibliobus.ils.policy import Policies
 from bibliobus.ils.records import Record
+from bibliobus.testing.memory.replay import Results
 
 NOT_LENT = frozenset(Condition) - {Condition.DAMAGED}
 NOT_YET_OR_NO_MORE = frozenset({Condition.WITHDRAWN, Condition.ON_ORDER, Condition.IN_PROCESS})
 AWAY = frozenset({Condition.LOST, Condition.MISSING, Condition.CLAIMED_RETURNED})
+
+_WHILE_AT_THE_TERMINAL = timedelta(minutes=10)
 
 
 @dataclass(slots=True, eq=False)
@@ -189,6 +192,21 @@ class Done:
     undo: Undo | None
     result: Record | None = None
 
+    def is_recent(self, now: datetime) -> bool:
+        """Whether whoever did it may still stand at the terminal."""
+        return now - self.at <= _WHILE_AT_THE_TERMINAL
+
+    def is_repeated_by(self, origin: Origin, now: datetime) -> bool:
+        """Whether a terminal could be saying it once more, on another connection and with a new
+        time."""
+        return (
+            self.origin.connection != origin.connection
+            and None not in (self.origin.connection, origin.connection)
+            and None not in (self.origin.request_key, origin.request_key)
+            and self.origin.account == origin.account
+            and self.is_recent(now)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Payment:
@@ -214,6 +232,7 @@ class State:
         self.titles: dict[str, Title] = {}  # by key
         self.named: dict[str, list[Title]] = {}  # by text
         self.payments: dict[tuple[str | None, str], tuple[Payment, PaymentResult]] = {}
+        self.results = Results()
         self._numbers = count(1)
 
     def tick(self) -> None:

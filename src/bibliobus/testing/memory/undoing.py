@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bibliobus.ils import CheckinResult, CheckoutResult, NothingToUndo, Origin
 from bibliobus.testing.memory import fees, holds, loans, shown
-from bibliobus.testing.memory.replay import is_recent
 from bibliobus.testing.memory.state import KeptHold, KeptItem, State, Undo
 
 
@@ -60,7 +59,7 @@ def _to_undo(
         or done.kind not in kinds
         or done.undo is None
         or done.origin.account != origin.account
-        or not is_recent(done, state.now)
+        or not done.is_recent(state.now)
         or patron_id not in (None, done.undo.loan.patron.entry.id)
     ):
         raise shown.refusal(state, NothingToUndo, what=item)
