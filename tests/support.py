@@ -25,8 +25,8 @@ SETTINGS = InstitutionSettings(name="Test Library", time_zone="Europe/Paris")
 class Library:
     """One institution, `MAIN`, and what stands behind it."""
 
-    def __init__(self, app: App) -> None:
-        self.app = app
+    def __init__(self, app: App, settings: InstitutionSettings = SETTINGS) -> None:
+        self.app, self._settings = app, settings
 
     @property
     def ils(self) -> ILS:
@@ -83,7 +83,7 @@ class Library:
         )
 
     async def _add(self, **entries: object) -> None:
-        await self.add(Document(institutions={"MAIN": SETTINGS}, **entries))  # type: ignore[arg-type]
+        await self.add(Document(institutions={"MAIN": self._settings}, **entries))  # type: ignore[arg-type]
 
 
 @dataclass

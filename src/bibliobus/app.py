@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from bibliobus.config import Config, ConfigError
 from bibliobus.database import Database, DatabaseError, Transaction, Verifier, open_database
 from bibliobus.embedded import (
+    CurrencyInUse,
     EmbeddedILS,
     invariants,
     load_institution,
@@ -52,7 +53,10 @@ async def opened(config: Config) -> AsyncIterator[App]:
     database, verifier = open_database(config.database.url), Verifier()
     await database.open()
     try:
-        await database.write(lambda tx: _configure(tx, config.institutions))
+        try:
+            await database.write(lambda tx: _configure(tx, config.institutions))
+        except CurrencyInUse as error:
+            raise ConfigError(str(error)) from error
         stored = await database.read(stored_institutions)
         embedded = {
             id: EmbeddedILS(id, settings, database, verifier) for id, settings in stored.items()
@@ -120,7 +124,10 @@ async def load(app: App, library: Library, *, shared_hashes: bool = False) -> No
         for account, password in zip(library.accounts, passwords, strict=True):
             load_account(tx, account, password)
 
-    await app.database.write(everything)
+    try:
+        await app.database.write(everything)
+    except CurrencyInUse as error:
+        raise ConfigError(str(error)) from error
 
 
 async def breaches(app: App) -> list[str]:

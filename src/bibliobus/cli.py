@@ -194,6 +194,49 @@ def sip() -> None:
     """Tools for SIP2: what a line means, what is wrong with a dialogue, a terminal to talk with."""
 
 
+@main.group()
+def item() -> None:
+    """What staff say of items."""
+
+
+@item.command()
+@click.argument("barcode")
+@click.argument("condition")
+@click.option("--institution", metavar="ID", help="Whose item it is, if there are several.")
+@CONFIG
+@DATABASE
+def mark(
+    barcode: str,
+    condition: str,
+    institution: str | None,
+    config_file: Path | None,
+    database: str | None,
+) -> None:
+    """Say that an item is lost, missing, damaged, claimed-returned, withdrawn … or found.
+
+    One that is lost while it is on loan is charged to the patron; as soon as it is anything else,
+    or comes back, that is taken back.
+    """
+    _run(_mark(barcode, condition, institution, _config(config_file, database)))
+
+
+async def _mark(barcode: str, condition: str, institution: str | None, config: Config) -> None:
+    from bibliobus.app import opened
+    from bibliobus.ils import Origin
+    from bibliobus.ils.library import Condition
+
+    known = {each.value: each for each in Condition}
+    if condition not in {"found", *known}:
+        raise click.UsageError(f"CONDITION is found, {', '.join(known)}; not {condition!r}.")
+    async with opened(config) as app:
+        ids = [institution] if institution else list(app.embedded)
+        if len(ids) != 1 or ids[0] not in app.embedded:
+            raise click.UsageError(f"Say --institution: one of {', '.join(app.embedded)}.")
+        ils = app.embedded[ids[0]]
+        marked = await ils.mark(barcode, known.get(condition), origin=Origin(door="shell"))
+        click.echo(f"{marked.id} ({marked.title_id}) is {condition}.")
+
+
 def _config(config_file: Path | None, database: str | None) -> Config:
     """What the options say: a file, a database, or a file whose database is another one."""
     from bibliobus.config import Config, ConfigError, DatabaseConfig, read_config
@@ -211,11 +254,12 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
     """Run a command's work to its end, and tell what stopped it in a sentence."""
     from bibliobus.config import ConfigError
     from bibliobus.database import DatabaseError
+    from bibliobus.ils import CirculationError
 
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(work)
-    except (ConfigError, DatabaseError, OSError) as error:
+    except (CirculationError, ConfigError, DatabaseError, OSError) as error:
         raise click.ClickException(str(error)) from error
 
 

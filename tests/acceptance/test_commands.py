@@ -57,6 +57,8 @@ def test_serves_what_a_file_says(start: Programs, tmp_path: Path) -> None:
         (["load", "{tmp}/loan.json", "--database", "sqlite:///{tmp}/x.db"], "is of a stranger"),
         (["load", "{tmp}/naive.json", "--database", "sqlite:///{tmp}/x.db"], "timezone"),
         (["load", "{tmp}/code.json", "--database", "sqlite:///{tmp}/x.db"], "is no encoding"),
+        (["item", "mark", "x", "eaten", "--database", "sqlite:///{tmp}/x.db"], "not 'eaten'"),
+        (["item", "mark", "x", "lost", "--database", "sqlite:///{tmp}/x.db"], "--institution"),
     ],
 )
 def test_says_in_a_sentence_what_is_wrong(
@@ -98,6 +100,21 @@ def test_one_sqlite_file_has_one_server_and_commands_beside_it(
     assert "Traceback" not in second.stderr
     assert beside.returncode == 0
     assert third.ready()  # a killed server holds nothing
+
+
+def test_marks_an_item_as_lost_and_found(start: Programs, tmp_path: Path) -> None:
+    start("demo", "--sip", "127.0.0.1:0", "--data", str(tmp_path)).ready()
+    database = ["--database", f"sqlite:///{tmp_path / 'library.db'}"]
+
+    lost = run("item", "mark", "I0300", "lost", *database)
+    found = run("item", "mark", "I0300", "found", *database)
+    unknown = run("item", "mark", "I9999", "lost", *database)
+
+    assert lost.stdout.startswith("I0300 (")
+    assert lost.stdout.endswith(") is lost.\n")
+    assert found.stdout.endswith(") is found.\n")
+    assert unknown.returncode == 1
+    assert "This item is not known here." in unknown.stderr
 
 
 def test_doctor_says_what_must_never_be(start: Programs, tmp_path: Path) -> None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
+import msgspec
 import pytest
 
-from bibliobus.app import App, opened
-from bibliobus.config import Config, DatabaseConfig
+from bibliobus.app import App, load, opened
+from bibliobus.config import Config, ConfigError, DatabaseConfig
 from bibliobus.database import Transaction, Verifier
 from bibliobus.embedded import EmbeddedILS
 from bibliobus.embedded.replay import AT_ONCE, prune
-from bibliobus.ils import CardExpired, NotSupported, Origin
-from bibliobus.ils.library import InstitutionSettings
-from tests.support import Library
+from bibliobus.ils import CardExpired, LoanLimitReached, NotSupported, Origin
+from bibliobus.ils.library import FeeEntry, InstitutionSettings, PatronEntry
+from bibliobus.ils.library import Library as Document
+from tests.support import SETTINGS, Library
 
 ORIGIN = Origin(door="sip2", account="kiosk", request_key=b"1")
 
@@ -107,3 +110,34 @@ async def test_hashes_equal_pins_apart(database_url: str) -> None:
         hashes = await app.database.read(lambda tx: tx.rows("SELECT pin_hash FROM patrons"))
 
     assert len(set(hashes)) == 2
+
+
+async def test_a_limit_for_a_place_counts_items_of_no_type(
+    library: Library, verifier: Verifier
+) -> None:
+    rules = ({"location": "reading room", "loan_limit": 1},)
+    settings = InstitutionSettings(loan_rules=rules)
+    ils = EmbeddedILS("MAIN", settings, library.app.database, verifier)
+    await library.patron("ada")
+    for item in ("a", "b"):
+        await library.item(item, permanent_location="reading room")
+    await ils.checkout("ada", "a", origin=Origin(door="web"))
+
+    with pytest.raises(LoanLimitReached):
+        await ils.checkout("ada", "b", origin=Origin(door="web"))
+
+
+async def test_the_currency_stays_while_somebody_owes_it(database_url: str) -> None:
+    config = Config(database=DatabaseConfig(url=database_url), institutions={"MAIN": SETTINGS})
+    yen = msgspec.structs.replace(SETTINGS, currency="JPY")
+    ada = PatronEntry(id="ada", name="Ada")
+    fee = FeeEntry(patron="ada", amount=Decimal(5))
+    document = Document(institutions={"MAIN": SETTINGS}, patrons=(ada,), fees=(fee,))
+    async with opened(config) as app:
+        await load(app, document)
+        with pytest.raises(ConfigError, match="while patrons owe EUR"):
+            await load(app, Document(institutions={"MAIN": yen}))
+
+    with pytest.raises(ConfigError, match="while patrons owe EUR"):
+        async with opened(Config(database=config.database, institutions={"MAIN": yen})):
+            pass

@@ -91,7 +91,7 @@ titles = st.sampled_from(("Middlemarch", "Middlemarch", "Ran", "Kes", "Score", "
 places = st.sampled_from(LOCATIONS)
 accounts = st.sampled_from(("kiosk", "kiosk", "kiosk", "desk"))
 mostly = st.sampled_from((True, True, True, False))
-ago = st.sampled_from((0, 1, 30, 200)).map(lambda hours: timedelta(hours=hours))
+ago = st.sampled_from((0, 1, 30, 200, 2000)).map(lambda hours: timedelta(hours=hours))
 
 
 class Differ(AssertionError):
@@ -206,6 +206,14 @@ class Story(RuleBasedStateMachine):
             third_party=third_party,
             fee_acknowledged=fee,
             origin=self._origin(),
+        )
+
+    @rule(patron=patrons, item=items, ago=ago, due=st.sampled_from((None, -50, 100)))
+    def renew_off_line(self, patron: str, item: str, ago: timedelta, due: int | None) -> None:
+        due_at = None if due is None else self.now + timedelta(hours=due)
+        origin = self._origin(ago=ago)
+        self._both(
+            "renew", patron, item_id=item, no_block=True, no_block_due_at=due_at, origin=origin
         )
 
     @rule(patron=patrons, title=titles)

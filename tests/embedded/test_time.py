@@ -16,6 +16,7 @@ from bibliobus.ils import (
     CirculationStatus,
     HoldNotFound,
     NothingToUndo,
+    NotOnLoan,
     OnHoldForAnother,
     Origin,
     PatronList,
@@ -191,6 +192,72 @@ async def test_on_the_same_connection_it_is_meant_twice(ils: EmbeddedILS) -> Non
     again = await ils.checkout("ada", "emma1", renewal_allowed=True, origin=kiosk("2", "one"))
 
     assert again.renewal_ok
+
+
+async def test_a_checkin_elsewhere_is_no_repeat(ils: EmbeddedILS) -> None:
+    await ils.checkout("ada", "emma1", origin=KIOSK)
+    first = await ils.checkin("emma1", current_location="desk", origin=kiosk("1", "before"))
+
+    again = await ils.checkin("emma1", current_location="desk", origin=kiosk("2", "after"))
+    with pytest.raises(NotOnLoan):
+        await ils.checkin("emma1", current_location="cellar", origin=kiosk("3", "after"))
+
+    assert again == first
+
+
+async def test_nobody_gets_the_answer_of_somebody_else(ils: EmbeddedILS) -> None:
+    await ils.checkout("ada", "emma1", origin=KIOSK)
+    await ils.renew("ada", item_id="emma1", origin=kiosk("1", "before"))
+
+    renewed = await ils.renew("ben", item_id="emma1", third_party=True, origin=kiosk("2", "after"))
+
+    assert renewed.patron.id == "ben"
+
+
+async def test_a_clock_that_is_set_back_ends_no_loan_before_it_begins(
+    ils: EmbeddedILS, clock: Clock
+) -> None:
+    await ils.checkout("ada", "emma1", origin=KIOSK)
+    clock.forward(hours=-1)
+
+    await ils.checkin("emma1", origin=KIOSK)  # `ils` looks for breaches at the end
+
+
+async def test_a_terminal_whose_clock_is_wrong_makes_nobody_late(
+    ils: EmbeddedILS, clock: Clock
+) -> None:
+    long_ago = Origin(door="sip2", transaction_at=datetime(2000, 1, 1, tzinfo=UTC))
+
+    lent = await ils.checkout("ada", "emma1", no_block=True, origin=long_ago)
+
+    assert lent.due_at > clock.now
+
+
+async def test_what_was_lent_off_line_before_a_later_loan_is_over(
+    ils: EmbeddedILS, clock: Clock
+) -> None:
+    earlier = Origin(door="sip2", transaction_at=clock.now - timedelta(hours=2))
+    await ils.checkout("ben", "emma1", origin=KIOSK)
+    await ils.checkin("emma1", origin=KIOSK)
+
+    await ils.checkout("ada", "emma1", no_block=True, origin=earlier)
+
+    assert (await ils.patron_account("ada")).loans == ()
+
+
+async def test_a_title_is_not_taken_for_the_key_of_another(
+    ils: EmbeddedILS, library: Library
+) -> None:
+    emma = await ils.find_item("emma1")
+    assert emma is not None
+    assert emma.title_key is not None
+    await library.item("novel", title=emma.title_key.removeprefix("title:"))
+
+    placed = await ils.add_hold("ada", title_id=emma.title_key, origin=KIOSK)
+    other = await ils.add_hold("ben", title_id=emma.title_key.removeprefix("title:"), origin=KIOSK)
+
+    assert placed.hold.title_id == "Emma"
+    assert other.hold.title_id != "Emma"
 
 
 # ------------------------------------------------ PINs

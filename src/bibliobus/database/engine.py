@@ -55,12 +55,13 @@ class Transaction(Protocol):
         """
         ...
 
-    def lock(self, sql: str, **parameters: object) -> None:
-        """Keep the rows that this SELECT names from everybody else until the transaction ends.
+    def lock(self, sql: str, **parameters: object) -> Row | None:
+        """Keep the rows that this SELECT names from everybody else until the transaction ends;
+        the first of them, or None if there is none or the engine needs no lock.
 
-        On PostgreSQL it is run with FOR UPDATE. Read what you decide upon in a statement *after*
-        it, which sees what the one before us wrote. On SQLite there is nothing to do, since the
-        one writer has the database to itself.
+        On PostgreSQL it is run with FOR NO KEY UPDATE, for which foreign keys do not wait. Read
+        what you decide upon in a statement *after* it, which sees what the one before us wrote. On
+        SQLite there is nothing to do, since the one writer has the database to itself.
         """
         ...
 

@@ -40,7 +40,10 @@ CREATE TRIGGER only_added BEFORE UPDATE OR DELETE ON \1
 FOR EACH ROW EXECUTE FUNCTION rows_are_only_added();
 """
 
-_UNDONE = (pg.DeadlockDetected, pg.SerializationFailure)  # rolled back, and may do next time
+RETRY_FOR = 4.0  # seconds: a terminal waits for ten, and a lock may take two of them
+
+# rolled back, and may do next time
+_UNDONE = (pg.DeadlockDetected, pg.SerializationFailure, pg.LockNotAvailable)
 
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)")
 
@@ -67,8 +70,8 @@ class PostgresTransaction:
     def run(self, sql: str, **parameters: Any) -> int:
         return self._execute(sql, parameters).rowcount
 
-    def lock(self, sql: str, **parameters: Any) -> None:
-        self._execute(sql + " FOR UPDATE", parameters)
+    def lock(self, sql: str, **parameters: Any) -> Row | None:
+        return self._execute(sql + " FOR NO KEY UPDATE", parameters).fetchone()
 
     def script(self, sql: str) -> None:
         try:
@@ -160,6 +163,7 @@ class Postgres:
             raise Failed(f"{self.url} cannot be reached: {error}", may_stand=False) from error
 
     def _run(self, work: Callable[[Transaction], T], institution: str, *, writes: bool) -> T:
+        until = time.monotonic() + RETRY_FOR
         for left in reversed(range(TRIES)):
             committing = False
             with self._pool.connection() as connection:
@@ -171,7 +175,7 @@ class Postgres:
                 except psycopg.Error as error:
                     undone = isinstance(error, _UNDONE)
                     lost = connection.broken and not committing
-                    if not left or not (undone or lost):
+                    if not left or not (undone or lost) or time.monotonic() > until:
                         raise Failed(_said(error), may_stand=committing and not undone) from error
             if lost:
                 self._pool.check()  # the others were lost with it

@@ -87,8 +87,8 @@ class SQLiteTransaction:
         self._execute(sql, parameters)
         return self._connection.changes()
 
-    def lock(self, sql: str, **parameters: Any) -> None:
-        pass  # the one writer has the database to itself
+    def lock(self, sql: str, **parameters: Any) -> Row | None:
+        return None  # the one writer has the database to itself
 
     def script(self, sql: str) -> None:
         sql = _TYPE.sub(lambda found: _TYPES[found[0]], sql)

@@ -5,6 +5,17 @@ plain functions over a transaction; `replay` does things once; `loading` fills a
 """
 
 from bibliobus.embedded.ils import EmbeddedILS
-from bibliobus.embedded.loading import load_institution, load_library, stored_institutions
+from bibliobus.embedded.loading import (
+    CurrencyInUse,
+    load_institution,
+    load_library,
+    stored_institutions,
+)
 
-__all__ = ["EmbeddedILS", "load_institution", "load_library", "stored_institutions"]
+__all__ = [
+    "CurrencyInUse",
+    "EmbeddedILS",
+    "load_institution",
+    "load_library",
+    "stored_institutions",
+]

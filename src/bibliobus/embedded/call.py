@@ -6,7 +6,8 @@ names. Audit, undoing, repeats and the invariants of history read it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -26,8 +27,17 @@ class Call:
     tx: Transaction
     policies: Policies
     origin: Origin
-    now: datetime
+    clock: Callable[[], datetime]
+    now: datetime = field(init=False)
     event: int | None = None  # the last one written
+
+    def __post_init__(self) -> None:
+        self.now = self.clock()
+
+    def locked(self) -> None:
+        """Read the clock again: a lock may have been waited for, and what its last holder did was
+        done before."""
+        self.now = max(self.now, self.clock())
 
     @property
     def at(self) -> int:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from bibliobus.database import to_database
+from bibliobus.database import from_database, to_database
 from bibliobus.embedded import fees, holds, items, patrons
 from bibliobus.embedded.call import Before, Call, record
 from bibliobus.embedded.items import OpenLoan, StoredItem
@@ -70,7 +70,7 @@ def checkout(
     item = items.lock(call, item_id)
     loan = item.loan
     if loan is not None and loan.patron == patron.key:
-        first = repeated(call, CheckoutResult, item.key, patron.key, "checkout", "renew")
+        first = repeated(call, CheckoutResult, item.key, patron.key, "checkout", "checkout-renew")
         if first is not None:
             return first
     if patron.blocks:
@@ -84,7 +84,7 @@ def checkout(
         _check_renewable(call, rule, patron, patron, item, loan, fee_acknowledged)
         item = items.note(call, item, properties=item_properties)
         due_at = call.policies.due_at(rule, call.now)
-        return _renew(call, rule, patron, patron, item, loan, due_at=due_at)
+        return _renew(call, rule, patron, patron, item, loan, due_at=due_at, kind="checkout-renew")
     _check_may_borrow(call, rule, patron, item)
     price = fees.price(call, rule.rental_fee, FeeType.RENTAL, item.record)
     fees.check_acknowledged(price, fee_acknowledged, patron=patron, item=item.record)
@@ -113,16 +113,16 @@ def checkout_no_block(
         PatronNotFound, ItemNotFound: Nothing stays written.
     """
     patron = patrons.lock(call, patron_id)
-    item = items.lock(call, item_id)
+    item = items.lock_with_borrower(call, item_id)
     rule = rule_for(call, patron.record.ptype, item)
-    lent_at = min(call.origin.transaction_at or call.now, call.now)
-    ended_at = None
-    if (loan := item.loan) is not None:
-        if lent_at < loan.lent_at:  # it is history: the item has come back and gone out again
-            ended_at = loan.lent_at
-        else:
-            _end(call, loan, at=lent_at)
-            record(call, "implied-checkin", patron=loan.patron, item=item.key, loan=loan.key)
+    loan, ended_at = item.loan, None
+    lent_at = call.policies.off_line_at(call.origin.transaction_at, call.now)
+    last_lent_at = _last_lent_at(call, item)
+    if last_lent_at is not None and lent_at < last_lent_at:  # it has gone out again since
+        ended_at = last_lent_at
+    elif loan is not None:
+        _end(call, loan, at=lent_at)
+        record(call, "implied-checkin", patron=loan.patron, item=item.key, loan=loan.key)
     if due_at is None or due_at < lent_at:
         due_at = call.policies.due_at(rule, lent_at)
     item = items.note(call, item, properties=item_properties)
@@ -133,6 +133,20 @@ def checkout_no_block(
     return _lend(
         call, rule, patron, item, lent_at=lent_at, due_at=due_at, no_block=True, ended_at=ended_at
     )
+
+
+def _last_lent_at(call: Call, item: StoredItem) -> datetime | None:
+    """When the latest loan of an item began, whether or not it is over."""
+    row = call.tx.row(
+        "SELECT max(lent_at) FROM events JOIN loans ON loans.institution = events.institution"
+        " AND loans.key = events.loan WHERE events.institution = :institution"
+        " AND events.item = :item AND kind IN ('checkout', 'checkout-no-block')",
+        item=item.key,
+    )
+    known = [from_database(row[0])] if row and row[0] is not None else []
+    if item.loan is not None:
+        known.append(item.loan.lent_at)
+    return max(known, default=None)
 
 
 def renew(
@@ -155,11 +169,11 @@ def renew(
     patron = patrons.lock(call, patron_id)
     if item_id is None:
         item_id = _item_of_title(call, patron, title_id or "")
-    item = items.lock(call, item_id)
+    item = items.lock_with_borrower(call, item_id)
     if not no_block:
         whoever = None if third_party else patron.key
         first = repeated(call, CheckoutResult, item.key, whoever, "renew")
-        if first is not None:
+        if first is not None and first.patron.id == patron.record.id:
             return first
     if (loan := item.loan) is None:
         raise NotOnLoan(patron=patron.record, item=item.record)
@@ -173,11 +187,14 @@ def renew(
         _check_renewable(call, rule, patron, borrower, item, loan, fee_acknowledged)
 
     item = items.note(call, item, properties=item_properties)
-    renewed_at = min(call.origin.transaction_at or call.now, call.now) if no_block else call.now
-    due_at = no_block_due_at if no_block else None
+    renewed_at, due_at = call.now, None
+    if no_block:
+        renewed_at = call.policies.off_line_at(call.origin.transaction_at, call.now)
+        due_at = no_block_due_at
     return _renew(
         call, rule, patron, borrower, item, loan,
-        due_at=due_at or call.policies.due_at(rule, renewed_at), no_block=no_block,
+        due_at=due_at or call.policies.due_at(rule, renewed_at),
+        kind="renew-no-block" if no_block else "renew",
     )  # fmt: skip
 
 
@@ -199,7 +216,7 @@ def renew_all(call: Call, patron_id: str, *, fee_acknowledged: bool) -> RenewAll
             unrenewed.append(_unrenewed(item, refused))
             continue
         due_at = call.policies.due_at(rule, call.now)
-        due_at = _renew(call, rule, patron, patron, item, loan, due_at=due_at).due_at
+        due_at = _renew(call, rule, patron, patron, item, loan, due_at=due_at, kind="renew").due_at
         renewed.append(
             ListEntry(item_id=item.record.id, title_id=item.record.title_id, due_at=due_at)
         )
@@ -240,11 +257,11 @@ def checkin(
     Raises:
         Refused: Nothing stays written, since the caller's transaction rolls back.
     """
-    item = items.lock(call, item_id)
+    item = items.lock_with_borrower(call, item_id)
     loan = item.loan
     if loan is None and not no_block:
         first = repeated(call, CheckinResult, item.key, None, "checkin")
-        if first is not None:
+        if first is not None and _is_still_so(call, item, first, current_location):
             return first
     if not no_block:
         _check_taken_here(call, item)
@@ -265,7 +282,7 @@ def checkin(
     patron, fee = None, None
     reversed_fees: tuple[int, ...] = ()
     if loan is not None:
-        ended_at = min(max(returned_at or call.now, loan.lent_at), call.now)
+        ended_at = max(min(returned_at or call.now, call.now), loan.lent_at)
         _end(call, loan, at=ended_at)
         if item.condition in _FOUND:
             reversed_fees = fees.reverse_replacement(call, loan.key)
@@ -310,6 +327,12 @@ def _as_back(item: StoredItem) -> StoredItem:
     return item._replace(loan=None, record=back)
 
 
+def _is_still_so(call: Call, item: StoredItem, first: CheckinResult, place: str | None) -> bool:
+    """Whether an item that came back is where it was then, and waits for whom it did."""
+    here = place or call.origin.location or item.record.current_location
+    return first.item.current_location == here and first.hold == _hold_notice(call, item)[0]
+
+
 def _check_taken_here(call: Call, item: StoredItem) -> None:
     if item.condition in _NOT_OURS:
         raise NotTakenHere(item=item.record)
@@ -327,7 +350,7 @@ def _put_where_it_belongs(call: Call, item: StoredItem, branch: str | None) -> A
     """The hold shelf, another branch, or its own shelf, as seen from where it came back."""
     here = item.record.destination
     if (held := item.held) is not None:
-        if not held.on_shelf and branch in (None, here):
+        if not held.on_shelf and (branch in (None, here) or not call.policies.branch_of(here)):
             shelf_until = call.policies.shelf_until(call.now)
             holds.give(call, held.key, item.key, pickup_by=shelf_until)
             holds.send(call.tx, item.key, None)
@@ -518,8 +541,9 @@ def _renew(
     loan: OpenLoan,
     *,
     due_at: datetime,
-    no_block: bool = False,
+    kind: str,
 ) -> CheckoutResult:
+    no_block = kind == "renew-no-block"
     due_at = max(due_at, loan.due_at)
     overdue = rental = None
     if not no_block:
@@ -534,8 +558,7 @@ def _renew(
         renewal_limit=None if no_block else rule.renewals,
     )  # fmt: skip
     record(
-        call, "renew-no-block" if no_block else "renew",
-        patron=loan.patron, item=item.key, loan=loan.key,
+        call, kind, patron=loan.patron, item=item.key, loan=loan.key,
         before=Before(due_at=to_database(loan.due_at), raised=_keys(overdue, rental)),
     )  # fmt: skip
     return CheckoutResult(

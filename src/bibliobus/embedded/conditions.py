@@ -20,7 +20,7 @@ def mark(call: Call, item_id: str, condition: Condition | None) -> Item:
     Raises:
         ItemNotFound: Nothing stays written.
     """
-    item = items.lock(call, item_id)
+    item = items.lock_with_borrower(call, item_id)
     items.set_condition(call, item, None if condition is None else condition.value)
     if item.loan is not None and condition is not item.condition:
         if item.condition is Condition.LOST:

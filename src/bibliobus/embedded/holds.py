@@ -9,6 +9,7 @@ A hold with a `copy` has got one: on the hold shelf until `pickup_by`, or withou
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
@@ -29,6 +30,14 @@ _OF_TITLE = _HOLDS + " AND holds.title = :title ORDER BY priority, holds.key"
 _OF_PATRON = _HOLDS + " AND holds.patron = :patron ORDER BY holds.key"
 _ONE = _HOLDS + " AND holds.patron = :patron AND holds.title = :title"
 _BY_COPY = _HOLDS + " AND holds.copy = :item"
+
+
+_KEY = re.compile("title:([0-9]{1,18})")
+
+
+def named(title: int) -> str:
+    """Our own name for a title; few titles are written like that."""
+    return f"title:{title}"
 
 
 class StoredHold(NamedTuple):
@@ -85,10 +94,10 @@ def title_key(tx: Transaction, title_id: str) -> int:
         "SELECT key FROM titles WHERE institution = :institution AND title = :title LIMIT 2",
         title=title_id,
     )
-    if not rows and title_id.isascii() and title_id.isdigit() and len(title_id) < 19:
+    if not rows and (key := _KEY.fullmatch(title_id)):
         rows = tx.rows(
             "SELECT key FROM titles WHERE institution = :institution AND key = :key",
-            key=int(title_id),
+            key=int(key[1]),
         )
     if len(rows) != 1:
         raise TitleNotFound("More than one title has this name." if rows else None)
@@ -99,13 +108,15 @@ def title_held(tx: Transaction, patron: int, title_id: str) -> int | None:
     """The title with this text or key that the patron waits for; of several the first."""
     rows = tx.rows(_OF_PATRON, patron=patron)
     titles = (hold.title for hold in map(StoredHold._make, rows) if hold.title_id == title_id)
-    by_key = (hold.title for hold in map(StoredHold._make, rows) if str(hold.title) == title_id)
+    by_key = (hold.title for hold in map(StoredHold._make, rows) if named(hold.title) == title_id)
     return next(titles, None) or next(by_key, None)
 
 
-def lock_title(tx: Transaction, title: int) -> None:
+def lock_title(call: Call, title: int) -> None:
     """Keep everybody else from this title's items and holds until the transaction ends."""
-    tx.lock("SELECT 1 FROM titles WHERE institution = :institution AND key = :key", key=title)
+    sql = "SELECT 1 FROM titles WHERE institution = :institution AND key = :key"
+    call.tx.lock(sql, key=title)
+    call.locked()
 
 
 def of_title(tx: Transaction, title: int) -> list[StoredHold]:
@@ -136,7 +147,7 @@ def position(tx: Transaction, hold: StoredHold) -> int:
     if hold.copy is not None:
         return 0
     waiting = [each.key for each in of_title(tx, hold.title) if each.copy is None]
-    return waiting.index(hold.key) + 1
+    return waiting.index(hold.key) + 1 if hold.key in waiting else 0  # it has just got a copy
 
 
 def eligible(call: Call, copy: Copy) -> Iterator[StoredHold]:

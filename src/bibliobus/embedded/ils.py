@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TypeVar
 
-from bibliobus.database import Database, DatabaseError, Failed, Transaction, Verifier
+from bibliobus.database import Conflict, Database, DatabaseError, Failed, Transaction, Verifier
 from bibliobus.embedded import (
     circulation,
     conditions,
@@ -127,7 +127,7 @@ class EmbeddedILS:
 
     async def check_password(self, patron_id: str, pin: Secret) -> bool:
         try:
-            await self._pins.prove(patron_id, pin)
+            await self._prove(patron_id, pin)
         except (PatronNotFound, WrongPIN):
             return False
         return True
@@ -396,7 +396,7 @@ class EmbeddedILS:
         self, patron_id: str, *, pin: Secret | None = None, origin: Origin
     ) -> EndSessionResult:
         if pin is not None and await self._find_patron(patron_id) is not None:
-            await self._pins.prove(patron_id, pin)
+            await self._prove(patron_id, pin)
         return EndSessionResult()
 
     # -------------------------------------------------------- beyond the port
@@ -444,38 +444,43 @@ class EmbeddedILS:
         return await self._write(lambda call: once(call, result_type, work), origin)
 
     async def _read(self, work: Callable[[Call], T]) -> T:
-        now = self._clock()
-
         def run(tx: Transaction) -> T:
-            return work(Call(tx, self._policies, _NOBODY, now))
+            return work(Call(tx, self._policies, _NOBODY, self._clock))
 
         try:
             return await self._database.read(run, self._institution)
+        except CirculationError:
+            raise
         except DatabaseError as error:
             raise Unavailable(str(error), may_stand=False) from error
+        except Exception as fault:
+            raise _fault_of_ours(fault) from fault
 
     async def _write(self, work: Callable[[Call], T], origin: Origin = _NOBODY) -> T:
-        now = self._clock()
-
         def run(tx: Transaction) -> T:
-            return work(Call(tx, self._policies, origin, now))
+            return work(Call(tx, self._policies, origin, self._clock))
 
         try:
-            return await self._database.write(run, self._institution)
+            try:
+                return await self._database.write(run, self._institution)
+            except Conflict:  # somebody else wrote the same a moment before: now it can be seen
+                return await self._database.write(run, self._institution)
         except CirculationError:
             raise
         except DatabaseError as error:
             may_stand = isinstance(error, Failed) and error.may_stand
             raise Unavailable(str(error), may_stand=may_stand) from error
         except Exception as fault:
-            logger.exception("a transaction was rolled back by a fault of ours")
-            raise Unavailable(
-                f"a fault of ours, {type(fault).__name__}", may_stand=False
-            ) from fault
+            raise _fault_of_ours(fault) from fault
+
+
+def _fault_of_ours(fault: Exception) -> Unavailable:
+    logger.exception("a transaction was rolled back by a fault of ours")
+    return Unavailable(f"a fault of ours, {type(fault).__name__}", may_stand=False)
 
 
 def _settle(call: Call, title: int) -> None:
-    holds.lock_title(call.tx, title)
+    holds.lock_title(call, title)
     holds.settle(call, title)
 
 

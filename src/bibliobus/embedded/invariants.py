@@ -31,10 +31,8 @@ WHERE loans.institution = :institution"""
 _OF_LOAN = "events.institution = :institution AND events.item = loans.item AND loan = loans.key"
 _EVENTS = f"(SELECT count(*) FROM events WHERE {_OF_LOAN} AND kind IN ({{}}))"  # noqa: S608 - constant
 _LATEST = f"(SELECT kind FROM events WHERE {_OF_LOAN} ORDER BY events.key DESC LIMIT 1)"  # noqa: S608 - constant
-_RENEWED = _EVENTS.format("'renew'") + " - " + _EVENTS.format("'undo-renew'")
-_RENEWED_IN_ALL = (
-    _EVENTS.format("'renew', 'renew-no-block'") + " - " + _EVENTS.format("'undo-renew'")
-)
+_RENEWED = _EVENTS.format("'renew', 'checkout-renew'") + " - " + _EVENTS.format("'undo-renew'")
+_RENEWED_IN_ALL = f"{_RENEWED} + " + _EVENTS.format("'renew-no-block'")
 _KNOWN = f"{_EVENTS.format(_BEGINS)} = 1"
 
 _TWO_PLACES = """

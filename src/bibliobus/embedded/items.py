@@ -8,7 +8,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from bibliobus.database import from_database
-from bibliobus.embedded import holds
+from bibliobus.embedded import holds, patrons
 from bibliobus.embedded.call import Call, record
 from bibliobus.embedded.fees import About
 from bibliobus.embedded.holds import Copy
@@ -37,6 +37,13 @@ _LOCK = (
     "SELECT 1 FROM titles"
     " JOIN items ON items.institution = titles.institution AND items.title = titles.key"
     " WHERE items.institution = :institution AND barcode = :barcode"
+)
+
+_LOCK_BORROWER = (
+    "SELECT key FROM patrons WHERE institution = :institution AND key ="
+    " (SELECT loans.patron FROM loans"
+    " JOIN items ON items.institution = loans.institution AND items.key = loans.item"
+    " WHERE loans.institution = :institution AND barcode = :barcode AND ended_at IS NULL)"
 )
 
 
@@ -94,11 +101,27 @@ def lock(call: Call, barcode: str) -> StoredItem:
         ItemNotFound: There is none.
     """
     call.tx.lock(_LOCK, barcode=barcode)
+    call.locked()
     item = find(call, barcode)
     if item is None:
         raise ItemNotFound
     if item.active_holds and holds.settle(call, item.title):
         return read_again(call, item)
+    return item
+
+
+def lock_with_borrower(call: Call, barcode: str) -> StoredItem:
+    """As `lock`, and whoever has the item is locked, too, and before it: fees may be booked on
+    them. Who has it is known for certain only afterwards; if it is somebody else by then, they are
+    locked last, and PostgreSQL may have to run one of two transactions again.
+
+    Raises:
+        ItemNotFound: There is none.
+    """
+    locked = call.tx.lock(_LOCK_BORROWER, barcode=barcode)
+    item = lock(call, barcode)
+    if item.loan is not None and (locked is None or locked[0] != item.loan.patron):
+        patrons.lock_key(call, item.loan.patron)
     return item
 
 
@@ -211,7 +234,7 @@ def _stored(
     item = Item(
         id=barcode,
         title_id=title_id,
-        title_key=str(title),
+        title_key=holds.named(title),
         item_type=item_type,
         circulation_status=_status(condition, loan, held, transit_to),
         media_type=media_type,

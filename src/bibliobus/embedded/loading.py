@@ -24,8 +24,26 @@ from bibliobus.ils.money import to_minor
 from bibliobus.ils.policy import Policies
 
 
+class CurrencyInUse(ValueError):
+    """Amounts that are still owed are in another currency."""
+
+
 def load_institution(tx: Transaction, id: str, settings: InstitutionSettings) -> None:
-    """Add an institution, or give the one that is there these settings."""
+    """Add an institution, or give the one that is there these settings.
+
+    Raises:
+        CurrencyInUse: Somebody owes it something in another currency.
+    """
+    tx.institution = id
+    owed = tx.row(
+        "SELECT currency FROM fees WHERE institution = :institution AND outstanding <> 0"
+        " AND currency <> :currency LIMIT 1",
+        currency=settings.currency,
+    )
+    if owed is not None:
+        raise CurrencyInUse(
+            f"{id}: the currency cannot become {settings.currency} while patrons owe {owed[0]}."
+        )
     tx.run(
         "INSERT INTO institutions (id, settings) VALUES (:id, :settings)"
         " ON CONFLICT (id) DO UPDATE SET settings = excluded.settings",
@@ -57,7 +75,7 @@ def load_library(
         now: When its holds were placed and its fees raised.
     """
     policies = Policies(library.institutions[tx.institution])
-    call = Call(tx, policies, Origin(door="shell"), now)
+    call = Call(tx, policies, Origin(door="shell"), lambda: now)
     patrons = {
         patron.id
         for patron in library.patrons

@@ -26,6 +26,8 @@ from bibliobus.ils.money import from_minor, to_minor
 
 T = TypeVar("T")
 
+LOCK_KEY = "SELECT key FROM patrons WHERE institution = :institution AND key = :key"
+
 _OPEN_LOANS = """(SELECT count(*) FROM loans WHERE loans.institution = patrons.institution
         AND loans.patron = patrons.key AND ended_at IS NULL)"""
 _SELECT = f"""
@@ -82,10 +84,17 @@ def lock(call: Call, barcode: str) -> StoredPatron:
         PatronNotFound: There is none.
     """
     call.tx.lock(_LOCK, barcode=barcode)
+    call.locked()
     patron = find(call, barcode)
     if patron is None:
         raise PatronNotFound
     return patron
+
+
+def lock_key(call: Call, key: int) -> None:
+    """Keep everybody else from the patron with this key until the transaction ends."""
+    call.tx.lock(LOCK_KEY, key=key)
+    call.locked()
 
 
 def by_key(call: Call, key: int) -> StoredPatron | None:
@@ -178,7 +187,7 @@ def charged(tx: Transaction, patron: int, item_type: str | None, location: str |
         "SELECT count(*) FROM loans"
         " JOIN items ON items.institution = loans.institution AND items.key = loans.item"
         " WHERE loans.institution = :institution AND loans.patron = :patron AND ended_at IS NULL"
-        " AND item_type = COALESCE(:item_type, item_type, '')"
+        " AND COALESCE(item_type, '') = COALESCE(:item_type, item_type, '')"
         " AND permanent_location = COALESCE(:location, permanent_location)",
         patron=patron, item_type=item_type, location=location,
     )  # fmt: skip

@@ -60,23 +60,28 @@ class PINs:
         """Go on only if this is the patron's PIN.
 
         Raises:
-            PatronNotFound: There is no such patron; it takes as long.
+            PatronNotFound: There is no such patron; it takes as long as a wrong PIN.
             TooManyWrongPINs: It was not looked at.
             WrongPIN: It is not.
         """
         patron = await self._just_seen(patron_id)
         if patron is None:
-            await self._verifier.matches(pin, None)
+            if pin.reveal():
+                await self._verifier.matches(pin, None)
             raise PatronNotFound
         self._check_turn(patron)
         if self._verifier.remembers(pin, patron.pin_hash) and not patron.wrong_pins:
             return
         if not pin.reveal():
             raise WrongPIN(patron=patron.record)
-        async with self._turns.setdefault(patron_id, asyncio.Lock()):
-            await self._look(patron_id, pin)
+        # Whoever asked may go away; what was looked at is counted all the same.
+        await asyncio.shield(asyncio.ensure_future(self._look(patron_id, pin)))
 
     async def _look(self, patron_id: str, pin: Secret) -> None:
+        async with self._turns.setdefault(patron_id, asyncio.Lock()):
+            await self._look_in_turn(patron_id, pin)
+
+    async def _look_in_turn(self, patron_id: str, pin: Secret) -> None:
         patron = await self._find(patron_id)
         if patron is None:
             raise PatronNotFound

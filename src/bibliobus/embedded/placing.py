@@ -133,7 +133,7 @@ def _named(call: Call, item_id: str | None, title_id: str | None) -> tuple[Store
     if title_id is None:
         raise TitleNotFound
     title = holds.title_key(call.tx, title_id)
-    holds.lock_title(call.tx, title)
+    holds.lock_title(call, title)
     holds.settle(call, title)
     return None, title
 
@@ -155,7 +155,7 @@ def _theirs(
     if title is None:
         raise HoldNotFound(patron=patron.record)
     if item is None:
-        holds.lock_title(call.tx, title)
+        holds.lock_title(call, title)
         holds.settle(call, title)
     hold = holds.of_patron_on_title(call.tx, patron.key, title)
     if hold is None:

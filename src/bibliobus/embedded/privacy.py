@@ -1,19 +1,21 @@
 """Forgetting who read what, once nobody needs to know it any more.
 
 A loan that ended some days ago is nobody's, unless something is owed on it or the patron wants to
-keep a reading history. What it has left elsewhere goes with it: in events, in fees, in holds. What
-remains says which item was lent when and where, for statistics.
+keep a reading history. What it has left elsewhere goes with it: in events, in fees, in holds; and
+their moments become days, or a fee of the same microsecond would tell whose loan it was. What
+remains says which item was lent on which day and where, for statistics.
 
 Source: spec/reliability 6.6 and I34.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from bibliobus.database import to_database
-from bibliobus.embedded.call import Call
+from bibliobus.embedded.call import A_MOMENT, Call
 
+DAY = to_database(datetime(1970, 1, 2, tzinfo=UTC))
 AT_ONCE = 200  # loans, and holds, in one transaction
 
 _LOANS = """
@@ -33,34 +35,38 @@ ORDER BY holds.key LIMIT :at_once"""
 
 def forget(call: Call) -> bool:
     """Cut what is old enough from its patrons, in one institution; whether there may be more."""
-    days = call.policies.settings.history_days
-    bounds = {"before": to_database(call.now - timedelta(days=days)), "at_once": AT_ONCE}
+    kept = max(timedelta(days=call.policies.settings.history_days), A_MOMENT)
+    bounds = {"before": to_database(call.now - kept), "at_once": AT_ONCE}
     loans = [key for (key,) in call.tx.rows(_LOANS, **bounds)]
     holds = [key for (key,) in call.tx.rows(_HOLDS, **bounds)]
     for loan in loans:
         for statement in (
             "UPDATE loans SET patron = NULL WHERE institution = :institution AND key = :loan",
-            "UPDATE events SET patron = NULL, before = NULL WHERE institution = :institution"
-            " AND loan = :loan AND item = (SELECT item FROM loans"
+            "UPDATE events SET patron = NULL, before = NULL, at = at - at % :day"
+            " WHERE institution = :institution AND loan = :loan AND item = (SELECT item FROM loans"
             " WHERE institution = :institution AND key = :loan)",
-            "UPDATE fees SET loan = NULL, item = NULL, title = NULL, description = ''"
+            "UPDATE fees SET loan = NULL, item = NULL, title = NULL, description = '',"
+            " raised_at = raised_at - raised_at % :day"
             " WHERE institution = :institution AND loan = :loan",
         ):
-            call.tx.run(statement, loan=loan)
+            call.tx.run(statement, loan=loan, day=DAY)
     for hold in holds:
         call.tx.run(
             "UPDATE holds SET patron = NULL WHERE institution = :institution AND key = :hold",
             hold=hold,
         )
         call.tx.run(
-            "UPDATE events SET patron = NULL, before = NULL"
-            " WHERE institution = :institution AND hold = :hold",
+            "UPDATE events SET patron = NULL, at = at - at % :day"
+            " WHERE institution = :institution AND hold = :hold AND loan IS NULL",
             hold=hold,
+            day=DAY,
         )
     call.tx.run(
-        "UPDATE fees SET item = NULL, title = NULL, description = ''"
+        "UPDATE fees SET item = NULL, title = NULL, description = '',"
+        " raised_at = raised_at - raised_at % :day"
         " WHERE institution = :institution AND outstanding = 0 AND loan IS NULL"
         " AND title IS NOT NULL AND raised_at < :before",
         before=bounds["before"],
+        day=DAY,
     )
     return AT_ONCE in (len(loans), len(holds))

@@ -91,7 +91,8 @@ def prune(tx: Transaction, now: datetime) -> bool:
     gone = tx.run(
         "DELETE FROM replays WHERE (institution, account, request_key) IN"
         " (SELECT institution, account, request_key FROM replays WHERE forget_at < :now"
-        " ORDER BY forget_at LIMIT :at_once)",
+        " AND (forget_at > 0 OR at < :yesterday) ORDER BY forget_at LIMIT :at_once)",
         now=to_database(now), at_once=AT_ONCE,
+        yesterday=to_database(now - KEPT),  # of rows that an older version writes meanwhile
     )  # fmt: skip
     return gone == AT_ONCE

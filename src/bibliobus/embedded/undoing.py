@@ -17,11 +17,12 @@ from bibliobus.ils import CheckinResult, CheckoutResult, NothingToUndo
 
 def undo_checkout(call: Call, item_id: str, patron_id: str | None) -> CheckinResult:
     """See `ILS.undo_checkout`; inside the caller's transaction."""
-    item = items.lock(call, item_id)
-    last = _undoable(call, item, patron_id, "checkout", "renew")
-    if item.loan is None or item.loan.key != last.loan:
+    item = items.lock_with_borrower(call, item_id)
+    last = _undoable(call, item, patron_id, "checkout", "checkout-renew", "renew")
+    renewal, before = last.kind != "checkout", last.before
+    gone = item.loan is None or item.loan.key != last.loan
+    if gone or (renewal and before.due_at is None):  # an older version did not note it
         raise NothingToUndo(item=item.record)
-    renewal, before = last.kind == "renew", last.before
     if renewal:
         call.tx.run(
             "UPDATE loans SET due_at = :due_at, renewals = renewals - 1"
@@ -65,6 +66,7 @@ def undo_checkin(call: Call, item_id: str, patron_id: str | None) -> CheckoutRes
     if item.loan is not None or last.patron is None or row is None:
         raise NothingToUndo(item=item.record)
     before = last.before
+    patrons.lock_key(call, last.patron)
     call.tx.run(
         "UPDATE loans SET ended_at = NULL WHERE institution = :institution AND key = :loan",
         loan=last.loan,

@@ -15,6 +15,8 @@ from bibliobus.ils.library import Calendar, InstitutionSettings, LoanRule, Patro
 from bibliobus.ils.records import Item
 from bibliobus.ils.sorting import bin_for, sort_rules
 
+OFF_LINE_AT_MOST = timedelta(days=60)  # nobody's network is away for longer
+
 _DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)
 
@@ -85,6 +87,13 @@ class Policies:
             return closing if lent_at < closing else self._closing_after(lent_at, 0)
         due_at = lent_at + max(rule.loan_hours * _HOUR, timedelta(minutes=1))
         return closing if lent_at < closing < due_at else due_at
+
+    def off_line_at(self, claimed: datetime | None, now: datetime) -> datetime:
+        """When something was done off line: as the terminal says, unless its clock cannot be
+        right, which is later than now or too long ago."""
+        if claimed is None or not now - OFF_LINE_AT_MOST <= claimed <= now:
+            return now
+        return claimed
 
     def may_renew_at(self, rule: LoanRule, due_at: datetime, now: datetime) -> bool:
         """Whether it is near enough to its due date."""

@@ -115,7 +115,7 @@ class MemoryILS(LibraryToRead):
         with holds.settled(state, item.title):
             loan = loans.loan_to_renew(state, patron, item, third_party=third_party)
             if no_block:
-                lent = loans.renew_off_line(state, loan, no_block_due_at)
+                lent = loans.renew_off_line(state, loan, no_block_due_at, origin.transaction_at)
             else:
                 lent = loans.renew(state, loan, patron, fee_acknowledged=fee_acknowledged)
         item.note(item_properties)
@@ -168,9 +168,11 @@ class MemoryILS(LibraryToRead):
         if first := self._begun(CheckinResult, origin):
             return first
         state, item = self._state, self._state.item(item_id)
-        if not no_block and (first := self._again(CheckinResult, "checkin", origin, item)):
-            return first
         place = current_location or origin.location
+        if not no_block and taking_back.is_still_so(item, place):
+            first = self._again(CheckinResult, "checkin", origin, item)
+            if first is not None:
+                return first
         branch = state.policies.branch_of(place)
         with holds.settled(state, item.title):
             if no_block:

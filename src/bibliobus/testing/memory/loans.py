@@ -96,11 +96,11 @@ def lend_off_line(
     due_at: datetime | None,
 ) -> Lent:
     """Note what was lent already, unless the item has gone out again since."""
-    lent_at = min(lent_at or state.now, state.now)
+    lent_at = state.policies.off_line_at(lent_at, state.now)
     if due_at is None or due_at < lent_at:
         due_at = state.policies.due_at(state.rule(patron, item), lent_at)
     before = item.loan
-    if before is None or lent_at >= before.lent_at:
+    if item.last_lent_at is None or lent_at >= item.last_lent_at:
         conditions.find_again(item)
         if before is not None:
             before.end()
@@ -225,10 +225,13 @@ def renew(state: State, loan: KeptLoan, asker: KeptPatron, *, fee_acknowledged: 
     return renew_off_line(state, loan, None)._replace(undo=undo, fee=rental)
 
 
-def renew_off_line(state: State, loan: KeptLoan, due_at: datetime | None) -> Lent:
+def renew_off_line(
+    state: State, loan: KeptLoan, due_at: datetime | None, renewed_at: datetime | None = None
+) -> Lent:
     """Note that a loan is due at a later time, whatever the policy."""
     if due_at is None:
-        due_at = state.policies.due_at(state.rule(loan.patron, loan.item), state.now)
+        renewed_at = state.policies.off_line_at(renewed_at, state.now)
+        due_at = state.policies.due_at(state.rule(loan.patron, loan.item), renewed_at)
     loan.due_at = max(due_at, loan.due_at)
     loan.renewals += 1
     return Lent(loan.due_at, renewed=True)

@@ -96,6 +96,7 @@ class KeptItem:
     hold: KeptHold | None = None  # for which it is on the hold shelf, or on its way there
     destination: str | None = None  # the branch it is on its way to
     latest: Done | None = None
+    last_lent_at: datetime | None = None
 
     def note(self, properties: str | None) -> None:
         """Keep what a terminal says of it, if it says anything."""
@@ -116,6 +117,7 @@ class KeptLoan:
 
     def begin(self) -> None:
         """The patron has the item."""
+        self.item.last_lent_at = self.lent_at
         self.item.loan = self.patron.loans[self.item.lasting.id] = self
 
     def end(self) -> None:

@@ -50,6 +50,16 @@ def take_off_line(
     return _take(state, item, came_back, branch)
 
 
+def is_still_so(item: KeptItem, place: str | None) -> bool:
+    """Whether an item that came back is where it was then, and waits for whom it did."""
+    then = item.latest.result if item.latest else None
+    return (
+        isinstance(then, CheckinResult)
+        and item.location == (place or item.location)
+        and then.hold == holds.notice(item)
+    )
+
+
 def result(state: State, item: KeptItem, taken: Taken, branch: str | None) -> CheckinResult:
     """What a terminal is told of it."""
     record = shown.item(state, item)
