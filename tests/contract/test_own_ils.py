@@ -23,7 +23,8 @@ def test_the_smallest_adapter_keeps_the_contract_elsewhere(tmp_path: Path) -> No
     apart = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
 
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-rs", "-W", "error", "-p", "no:cacheprovider"],
+        [sys.executable, "-m", "pytest", "-q", "-rs", "-W", "error", "-p", "no:cacheprovider",
+         "--basetemp", str(tmp_path / "inner")],  # or it shuts the folder that PostgreSQL runs in
         cwd=tmp_path, env=apart, capture_output=True, text=True, check=False,
     )  # fmt: skip
 

@@ -117,7 +117,7 @@ async def test_renews_if_the_terminal_may(library: Library, terminal: Terminal) 
 
     assert refused.startswith("120NUN")
     assert renewed.startswith("121YNN")
-    assert await library.events() == ["checkout", "renew"]
+    assert await library.events() == ["checkout", "checkout-renew"]
 
 
 async def test_never_takes_an_undoing_for_a_transaction(
