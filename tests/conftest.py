@@ -28,7 +28,7 @@ def size(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A PostgreSQL server, one for each process that runs tests."""
-    with running_postgres(tmp_path_factory.mktemp("postgres")) as server:
+    with running_postgres(tmp_path_factory.mktemp("postgres"), durable=False) as server:
         yield server
 
 

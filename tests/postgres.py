@@ -20,8 +20,9 @@ import psycopg
 
 
 @contextmanager
-def running_postgres(folder: Path) -> Iterator[str]:
-    """The URL of a server whose data lies in `folder`, without a database's name."""
+def running_postgres(folder: Path, *, durable: bool = True) -> Iterator[str]:
+    """The URL of a server whose data lies in `folder`, without a database's name. One that is not
+    durable does not wait for the disk, and is otherwise the same."""
     bin_ = programs(folder)
     data, user = folder / "data", _user()
     data.mkdir()
@@ -40,6 +41,7 @@ def running_postgres(folder: Path) -> Iterator[str]:
 
     run("initdb", "-D", str(data), "-U", "bibliobus", "-A", "trust", "-E", "UTF8", "--no-sync")
     settings = f"-p {port} -c listen_addresses=127.0.0.1 -k {data} -c max_connections=300"
+    settings += "" if durable else " -c fsync=off -c full_page_writes=off"
     log = str(data / "log")
     run("pg_ctl", "-D", str(data), "-o", settings, "-l", log, "-w", "-s", "start")
     try:

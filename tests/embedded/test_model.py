@@ -501,7 +501,7 @@ def test_the_embedded_ils_is_as_its_model(
         run_state_machine_as_test(
             OneStory,
             settings=settings(
-                max_examples=size(125, 1000),
+                max_examples=size(125, 250),
                 stateful_step_count=50,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),
