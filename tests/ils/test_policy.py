@@ -113,7 +113,7 @@ def closing_by_clock(calendar: Calendar, day: date, zone: ZoneInfo) -> datetime 
 
 @pytest.mark.timeout(3600)  # with --prove
 def test_a_loan_is_due_when_the_library_closes_wherever_and_whenever_it_begins(size: Size) -> None:
-    @settings(max_examples=size(300, 50_000), deadline=None)
+    @settings(max_examples=size(300, 10_000), deadline=None)
     @given(data=st.data(), zone=st.sampled_from(ZONES), rule=LOAN_RULES)
     def holds(data: st.DataObject, zone: str, rule: LoanRule) -> None:
         local = ZoneInfo(zone)
@@ -175,7 +175,7 @@ def test_the_hold_shelf_keeps_a_copy_for_its_days_and_until_an_open_one(size: Si
 
 @pytest.mark.timeout(3600)  # with --prove
 def test_an_overdue_fee_is_as_counted_day_by_day(size: Size) -> None:
-    @settings(max_examples=size(300, 50_000), deadline=None)
+    @settings(max_examples=size(300, 10_000), deadline=None)
     @given(
         data=st.data(),
         zone=st.sampled_from(ZONES),
