@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bibliobus.database import Verifier
+from bibliobus.database import Failed, Verifier
 from bibliobus.database.verifier import REMEMBERED
 from bibliobus.ils import Secret
 
@@ -105,3 +105,15 @@ def test_a_secret_shows_itself_to_nobody() -> None:
     assert secret != "1234"
     with pytest.raises(TypeError):
         hash(secret)
+
+
+async def test_a_check_that_gets_no_turn_in_time_is_no_wrong_pin() -> None:
+    verifier = Verifier(patience=0.0)
+    hashed = await verifier.hash(Secret("1234"))
+
+    with pytest.raises(Failed):
+        await verifier.matches(Secret("1234"), hashed)
+    with pytest.raises(Failed):
+        await verifier.matches(Secret("1234"), None)
+
+    verifier.close()

@@ -11,10 +11,17 @@ import pytest
 
 from bibliobus.app import App, load, opened
 from bibliobus.config import Config, ConfigError, DatabaseConfig
-from bibliobus.database import Transaction, Verifier
+from bibliobus.database import DatabaseError, Transaction, Verifier
 from bibliobus.embedded import EmbeddedILS
 from bibliobus.embedded.replay import AT_ONCE, prune
-from bibliobus.ils import CardExpired, LoanLimitReached, NotSupported, Origin
+from bibliobus.ils import (
+    CardExpired,
+    LoanLimitReached,
+    NotSupported,
+    Origin,
+    Secret,
+    Unavailable,
+)
 from bibliobus.ils.library import FeeEntry, InstitutionSettings, PatronEntry
 from bibliobus.ils.library import Library as Document
 from tests.support import SETTINGS, Library
@@ -125,6 +132,36 @@ async def test_a_limit_for_a_place_counts_items_of_no_type(
 
     with pytest.raises(LoanLimitReached):
         await ils.checkout("ada", "b", origin=Origin(door="web"))
+
+
+async def test_says_that_nobody_could_check_a_pin(library: Library) -> None:
+    await library.patron("ada")
+    busy = Verifier(patience=0.0)
+    ils = EmbeddedILS("MAIN", SETTINGS, library.app.database, busy)
+
+    for call in (
+        ils.check_password("ada", Secret("1234")),
+        ils.end_patron_session("ada", pin=Secret("1234"), origin=ORIGIN),
+    ):
+        with pytest.raises(Unavailable):
+            await call
+    busy.close()
+
+    assert await library.ils.check_password("ada", Secret("1234"))  # and nothing was counted
+
+
+@pytest.mark.parametrize("table", ["ledger_entries", "ledger_postings"])
+async def test_the_ledger_only_grows(library: Library, table: str) -> None:
+    ada = PatronEntry(id="ada", name="Ada")
+    fee = FeeEntry(patron="ada", amount=Decimal(5))
+    await library.add(Document(institutions={"MAIN": SETTINGS}, patrons=(ada,), fees=(fee,)))
+    database = library.app.database
+
+    for statement in (f"UPDATE {table} SET institution = institution", f"DELETE FROM {table}"):
+        with pytest.raises(DatabaseError, match="only ever added"):
+            await database.write(lambda tx, sql=statement: tx.run(sql))  # type: ignore[misc] # bound here
+    kept = await database.read(lambda tx: tx.rows(f"SELECT key FROM {table}"))
+    assert kept
 
 
 async def test_the_currency_stays_while_somebody_owes_it(database_url: str) -> None:

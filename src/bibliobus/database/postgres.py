@@ -1,9 +1,9 @@
 """PostgreSQL: a pool of connections, and as many threads that run transactions on them.
 
 Our tables live in a schema of their own, `bibliobus`, because PostgreSQL 15 and later give nobody
-a right in `public`. A transaction that meets a deadlock or a serialization failure, or loses its
-connection before COMMIT, is run again, up to five times. COMMIT runs to its end in its thread,
-whatever becomes of whoever waits.
+a right in `public`. A transaction that meets a deadlock, a serialization failure or a lock that
+takes too long, or loses its connection before COMMIT, is run again, up to five times in four
+seconds. COMMIT runs to its end in its thread, whatever becomes of whoever waits.
 """
 
 from __future__ import annotations

@@ -63,7 +63,6 @@ class Before(msgspec.Struct, frozen=True, omit_defaults=True):
 class LastEvent(NamedTuple):
     """The latest transaction of an item."""
 
-    key: int
     kind: str
     account: str | None
     patron: int | None
@@ -100,13 +99,13 @@ def record(
 def last_event(call: Call, item: int) -> LastEvent | None:
     """The item's latest transaction; a note of its properties is none, nor are holds on it."""
     row = call.tx.row(
-        "SELECT key, kind, account, patron, loan, at, before FROM events"
+        "SELECT kind, account, patron, loan, at, before FROM events"
         " WHERE institution = :institution AND item = :item AND kind <> 'status-update'"
         " ORDER BY key DESC LIMIT 1",
         item=item,
     )
     if row is None:
         return None
-    key, kind, account, patron, loan, at, text = row
+    kind, account, patron, loan, at, text = row
     before = Before() if text is None else msgspec.json.decode(text, type=Before)
-    return LastEvent(key, kind, account, patron, loan, at, before)
+    return LastEvent(kind, account, patron, loan, at, before)

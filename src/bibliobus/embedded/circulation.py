@@ -74,9 +74,7 @@ def checkout(
         if first is not None:
             return first
     if patron.blocks:
-        raise type(patron.blocks[0])(
-            str(patron.blocks[0]), patron=patron.record, item=item.record, also=patron.blocks[1:]
-        )
+        raise patron.refusal(patron.blocks, item.record)
     rule = rule_for(call, patron.record.ptype, item)
     if loan is not None:
         if loan.patron != patron.key or not renewal_allowed:

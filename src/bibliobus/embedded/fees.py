@@ -6,9 +6,8 @@ repeats the sum of a fee's postings, so that a patron's account is one look into
 
 Credit is a fee below zero. It exists only while nothing is owed, because it pays at once.
 
-Whoever changes fees has locked the patron, or holds a lock that makes the change certain: a late
-return books on a borrower who is known only once the item is locked. On PostgreSQL that can meet
-the borrower's own checkout of the same title the other way round; one of them is then run again.
+Whoever changes fees has locked the patron: else a payment and what takes its fee back, at the same
+moment, would each write what the other has not seen.
 """
 
 from __future__ import annotations
@@ -149,17 +148,9 @@ def reverse(call: Call, fee: int) -> None:
     if outstanding:
         lines.append(("owed", fee, -outstanding))
     if paid := amount - outstanding:
-        credit = _add_fee(
-            call,
-            patron,
-            -paid,
-            fee_type=FeeType(fee_type),
-            currency=currency,
-            description="Credit",
-            about=About(),
-        )
-        lines.append(("owed", credit, -paid))
+        lines.append(_credit(call, patron, paid, FeeType(fee_type), currency))
     _enter(call, "reversal", currency, lines, reverses=fee)
+    _reduce(call.tx, fee, outstanding)
     _use_credit(call, patron)
 
 
@@ -224,16 +215,7 @@ def pay(
     shares = _shares(open_fees, paid - credit)
     lines: list[tuple[str, int | None, int]] = [("owed", fee, -share) for fee, share in shares]
     if credit:
-        fee = _add_fee(
-            call,
-            patron.key,
-            -credit,
-            fee_type=fee_type,
-            currency=ours,
-            description="Credit",
-            about=About(),
-        )
-        lines.append(("owed", fee, -credit))
+        lines.append(_credit(call, patron.key, credit, fee_type, ours))
     for fee, share in shares:
         _reduce(call.tx, fee, share)
     till = "write-off" if payment_type == PaymentType.WRITE_OFF else "till"
@@ -351,14 +333,24 @@ def _shares(open_fees: Sequence[tuple[int, int]], amount: int) -> list[tuple[int
     return shares
 
 
-def _use_credit(call: Call, patron: int) -> int:
-    """Let a patron's credit pay what they owe; how much it paid."""
+def _credit(
+    call: Call, patron: int, amount: int, fee_type: FeeType, currency: str
+) -> tuple[str, int, int]:
+    """Keep an amount for the patron's next fees; its line in the ledger."""
+    key = _add_fee(
+        call, patron, -amount,
+        fee_type=fee_type, currency=currency, description="Credit", about=About(),
+    )  # fmt: skip
+    return "owed", key, -amount
+
+
+def _use_credit(call: Call, patron: int) -> None:
+    """Let a patron's credit pay what they owe, as far as it goes."""
     credits = call.tx.rows(
         "SELECT key, -outstanding, currency FROM fees WHERE institution = :institution"
         " AND patron = :patron AND outstanding < 0 ORDER BY key",
         patron=patron,
     )
-    used = 0
     for credit, left, currency in credits:
         shares = _shares(_open_fees(call.tx, patron), left)
         if not shares:
@@ -369,8 +361,6 @@ def _use_credit(call: Call, patron: int) -> int:
             _reduce(call.tx, fee, share)
         _reduce(call.tx, credit, -spent)
         _enter(call, "credit", currency, [("owed", credit, spent), *lines])
-        used += spent
-    return used
 
 
 def _add_fee(
@@ -423,11 +413,6 @@ def _enter(
             " VALUES (:institution, :entry, :account, :fee, :amount, :currency)",
             entry=row[0] if row else 0, account=account, fee=fee, amount=amount, currency=currency,
         )  # fmt: skip
-    if reverses is not None:
-        call.tx.run(
-            "UPDATE fees SET outstanding = 0 WHERE institution = :institution AND key = :fee",
-            fee=reverses,
-        )
 
 
 def _fee(

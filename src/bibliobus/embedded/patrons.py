@@ -14,6 +14,7 @@ from bibliobus.ils import (
     BlockedAtTerminal,
     CardExpired,
     CardLost,
+    Item,
     Loan,
     OwesTooMuch,
     Patron,
@@ -64,6 +65,11 @@ class StoredPatron(NamedTuple):
     wrong_pin_at: int | None
     record: Patron
     blocks: tuple[PatronBlocked, ...]  # why they may not borrow
+
+    def refusal(self, blocks: tuple[PatronBlocked, ...], item: Item | None = None) -> PatronBlocked:
+        """The first of these blocks, with all that is known and the others beside it."""
+        first = blocks[0]
+        return type(first)(str(first), patron=self.record, item=item, also=blocks[1:])
 
     @property
     def may_nothing(self) -> tuple[PatronBlocked, ...]:

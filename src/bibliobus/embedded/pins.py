@@ -75,7 +75,9 @@ class PINs:
         if not pin.reveal():
             raise WrongPIN(patron=patron.record)
         # Whoever asked may go away; what was looked at is counted all the same.
-        await asyncio.shield(asyncio.ensure_future(self._look(patron_id, pin)))
+        looking = asyncio.ensure_future(self._look(patron_id, pin))
+        looking.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.shield(looking)
 
     async def _look(self, patron_id: str, pin: Secret) -> None:
         async with self._turns.setdefault(patron_id, asyncio.Lock()):

@@ -180,7 +180,7 @@ def _check_may_hold(
 ) -> None:
     known = None if item is None else item.record
     if blocks := patron.may_nothing:
-        raise type(blocks[0])(str(blocks[0]), patron=patron.record, item=known, also=blocks[1:])
+        raise patron.refusal(blocks, known)
     limit = patron.record.hold_limit
     active = patron.record.hold_count + patron.record.unavailable_hold_count
     withdrawn = item is not None and item.condition is Condition.WITHDRAWN

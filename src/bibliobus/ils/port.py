@@ -71,8 +71,8 @@ class Circulation(Protocol):
             item_id: The item's barcode or ISBN, exactly as scanned.
             renewal_allowed: If the patron has the item already, renew the loan.
             no_block: The terminal lent the item already, while it was off line, at
-                `origin.transaction_at`. No policy can refuse it; whoever had the item then has
-                returned it, and a loan that began later stays.
+                `origin.transaction_at` (now, if its clock cannot be right). No policy can refuse
+                it; whoever had the item then has returned it, and a loan that began later stays.
             no_block_due_at: What the terminal told the patron then; None, or a time before the
                 loan began: by policy.
             fee_acknowledged: The patron accepts what it costs. Nothing is booked for what was
