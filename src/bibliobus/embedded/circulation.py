@@ -1,4 +1,4 @@
-"""Lending and taking back, as rules over a transaction: look up, decide, write, answer.
+"""Lending and renewing, as rules over a transaction: look up, decide, write, answer.
 
 Whatever is locked is locked in one order, the patron before the title and its items, so two
 transactions do not wait for each other.
@@ -17,21 +17,16 @@ from bibliobus.embedded.items import OpenLoan, StoredItem
 from bibliobus.embedded.patrons import StoredPatron
 from bibliobus.embedded.replay import repeated
 from bibliobus.ils import (
-    AlertType,
     AlreadyOnLoan,
-    CheckinResult,
     CheckoutResult,
     CirculationStatus,
     Fee,
     FeeType,
-    HoldNotice,
-    Item,
     ItemNotAvailable,
     ListEntry,
     LoanLimitReached,
     NotForLoan,
     NotOnLoan,
-    NotTakenHere,
     OnHoldForAnother,
     Refused,
     RenewAllResult,
@@ -43,9 +38,8 @@ from bibliobus.ils import (
 )
 from bibliobus.ils.library import Condition, LoanRule
 
-_FOUND = frozenset({Condition.LOST, Condition.MISSING, Condition.CLAIMED_RETURNED})
+FOUND = frozenset({Condition.LOST, Condition.MISSING, Condition.CLAIMED_RETURNED})
 _LENT_SO = frozenset({None, Condition.DAMAGED})
-_NOT_OURS = frozenset({Condition.WITHDRAWN, Condition.ON_ORDER, Condition.IN_PROCESS})
 
 
 def checkout(
@@ -119,12 +113,12 @@ def checkout_no_block(
     if last_lent_at is not None and lent_at < last_lent_at:  # it has gone out again since
         ended_at = last_lent_at
     elif loan is not None:
-        _end(call, loan, at=lent_at)
+        end(call, loan, at=lent_at)
         record(call, "implied-checkin", patron=loan.patron, item=item.key, loan=loan.key)
     if due_at is None or due_at < lent_at:
         due_at = call.policies.due_at(rule, lent_at)
     item = items.note(call, item, properties=item_properties)
-    if ended_at is None and item.condition in _FOUND:
+    if ended_at is None and item.condition in FOUND:
         items.set_condition(call, item, None)
         if loan is not None:
             fees.reverse_replacement(call, loan.key)
@@ -238,149 +232,6 @@ def _locked_loans(call: Call, patron: StoredPatron) -> list[tuple[StoredItem, Op
     return sorted(found, key=lambda each: (each[1].due_at, each[0].record.id))
 
 
-def checkin(
-    call: Call,
-    item_id: str,
-    *,
-    returned_at: datetime | None,
-    current_location: str | None,
-    item_properties: str | None,
-    no_block: bool,
-) -> CheckinResult:
-    """Take one item back, inside the caller's transaction.
-
-    What a terminal took back while it was off line is never refused, even if the item is in: it
-    was there, and where it is now is known from this.
-
-    Raises:
-        Refused: Nothing stays written, since the caller's transaction rolls back.
-    """
-    item = items.lock_with_borrower(call, item_id)
-    loan = item.loan
-    if loan is None and not no_block:
-        first = repeated(call, CheckinResult, item.key, None, "checkin")
-        if first is not None and _is_still_so(call, item, first, current_location):
-            return first
-    if not no_block:
-        _check_taken_here(call, item)
-    kind = "checkin-no-block" if no_block else "checkin"
-    if no_block:
-        returned_at = returned_at or call.origin.transaction_at or call.now
-    location = current_location or call.origin.location
-    if loan is not None and no_block and returned_at is not None and returned_at < loan.lent_at:
-        record(call, kind, item=item.key)  # it has gone out again since, and that loan stays
-        item = items.note(call, item, location=location, properties=item_properties)
-        return CheckinResult(
-            item=item.record,
-            resensitize=not item.record.magnetic,
-            sort_bin=call.policies.sort_bin(call.policies.branch_of(location), item.record),
-        )
-
-    branch = call.policies.branch_of(location)
-    patron, fee = None, None
-    reversed_fees: tuple[int, ...] = ()
-    if loan is not None:
-        ended_at = max(min(returned_at or call.now, call.now), loan.lent_at)
-        _end(call, loan, at=ended_at)
-        if item.condition in _FOUND:
-            reversed_fees = fees.reverse_replacement(call, loan.key)
-        patron = patrons.by_key(call, loan.patron)
-        fee = _charge_overdue(call, patron, item, loan, ended_at)
-    if item.condition in _FOUND:
-        items.set_condition(call, item, None)
-    alert = _put_where_it_belongs(call, item, branch)
-    plainly_back = alert is None and not item.active_holds and item.condition is None
-    was, item = item, items.note(call, item, location=location, properties=item_properties)
-    item = _as_back(item) if plainly_back else items.read_again(call, item)
-    record(
-        call, kind, patron=None if loan is None else loan.patron, item=item.key,
-        loan=None if loan is None else loan.key, hold=None if item.held is None else item.held.key,
-        before=Before(
-            condition=was.condition and was.condition.value,
-            location=was.record.current_location
-            if was.record.current_location != item.record.current_location
-            else None,
-            raised=_keys(fee),
-            reversed=reversed_fees,
-        ),
-    )  # fmt: skip
-    if patron is not None and fee is not None:
-        patron = patrons.by_key(call, patron.key)
-    notice, shown = _hold_notice(call, item)
-    return CheckinResult(
-        item=shown,
-        patron=None if patron is None else patrons.without_contact(patron.record),
-        resensitize=not shown.magnetic,
-        alert_type=alert,
-        hold=notice,
-        sort_bin=call.policies.sort_bin(branch, shown),
-        fee=fee,
-    )
-
-
-def _as_back(item: StoredItem) -> StoredItem:
-    """On its own shelf again; nothing else about it has changed."""
-    status = CirculationStatus.AVAILABLE
-    back = replace(item.record, circulation_status=status, due_at=None, destination=None)
-    return item._replace(loan=None, record=back)
-
-
-def _is_still_so(call: Call, item: StoredItem, first: CheckinResult, place: str | None) -> bool:
-    """Whether an item that came back is where it was then, and waits for whom it did."""
-    here = place or call.origin.location or item.record.current_location
-    return first.item.current_location == here and first.hold == _hold_notice(call, item)[0]
-
-
-def _check_taken_here(call: Call, item: StoredItem) -> None:
-    if item.condition in _NOT_OURS:
-        raise NotTakenHere(item=item.record)
-    nothing_to_do = (
-        item.loan is None
-        and item.held is None
-        and item.record.destination is None
-        and item.condition not in _FOUND
-    )
-    if nothing_to_do and not (item.active_holds and any(holds.eligible(call, item.copy))):
-        raise NotOnLoan(item=item.record)
-
-
-def _put_where_it_belongs(call: Call, item: StoredItem, branch: str | None) -> AlertType | None:
-    """The hold shelf, another branch, or its own shelf, as seen from where it came back."""
-    here = item.record.destination
-    if (held := item.held) is not None:
-        if not held.on_shelf and (branch in (None, here) or not call.policies.branch_of(here)):
-            shelf_until = call.policies.shelf_until(call.now)
-            holds.give(call, held.key, item.key, pickup_by=shelf_until)
-            holds.send(call.tx, item.key, None)
-            return AlertType.HOLD_HERE
-        return AlertType.HOLD_HERE if held.on_shelf else AlertType.HOLD_ELSEWHERE
-    if item.active_holds and item.condition not in _NOT_OURS:
-        hold = holds.capture(call, item.copy, branch)
-        if hold is not None:
-            return AlertType.HOLD_ELSEWHERE if hold.pickup_by is None else AlertType.HOLD_HERE
-    home = call.policies.branch_of(item.record.permanent_location)
-    destination = home if branch is not None and home not in (None, branch) else None
-    if destination != here:
-        holds.send(call.tx, item.key, destination)
-    return None if destination is None else AlertType.GOES_ELSEWHERE
-
-
-def _hold_notice(call: Call, item: StoredItem) -> tuple[HoldNotice | None, Item]:
-    """For whom an item waits, and the item with where it has to be brought."""
-    if item.held is None:
-        return None, item.record
-    hold, patron = holds.of_copy(call.tx, item.key), patrons.by_key(call, item.held.patron)
-    if hold is None or patron is None:
-        return None, item.record
-    notice = HoldNotice(
-        patron_id=patron.record.id,
-        patron_name=patron.record.name,
-        pickup_location=hold.pickup_location,
-        pickup_by=item.record.hold_pickup_at,
-    )
-    return notice, replace(item.record, destination=call.policies.branch_of(hold.pickup_location))
-
-
 def _item_of_title(call: Call, patron: StoredPatron, title_id: str) -> str:
     try:
         title = holds.title_key(call.tx, title_id)
@@ -476,7 +327,7 @@ def _lend(
     before = Before() if ended_at is not None else _take_from_holds(call, patron, item)
     fee = fees.charge(call, price, patron.key, item.about(loan)) if price else None
     if fee is not None:
-        before = replace(before, raised=_keys(fee))
+        before = replace(before, raised=fees.keys(fee))
     kind = "checkout-no-block" if no_block else "checkout"
     record(
         call, kind, patron=patron.key, item=item.key, loan=loan, hold=before.filled, before=before
@@ -545,7 +396,7 @@ def _renew(
     due_at = max(due_at, loan.due_at)
     overdue = rental = None
     if not no_block:
-        overdue = _charge_overdue(call, borrower, item, loan, call.now)
+        overdue = charge_overdue(call, borrower, item, loan, call.now)
         price = fees.price(call, rule.rental_fee, FeeType.RENTAL, item.record)
         rental = fees.charge(call, price, borrower.key, item.about(loan.key))
     call.tx.run(
@@ -557,7 +408,7 @@ def _renew(
     )  # fmt: skip
     record(
         call, kind, patron=loan.patron, item=item.key, loan=loan.key,
-        before=Before(due_at=to_database(loan.due_at), raised=_keys(overdue, rental)),
+        before=Before(due_at=to_database(loan.due_at), raised=fees.keys(overdue, rental)),
     )  # fmt: skip
     return CheckoutResult(
         patron=patrons.without_contact((patrons.by_key(call, patron.key) or patron).record),
@@ -569,13 +420,14 @@ def _renew(
     )
 
 
-def _charge_overdue(
+def charge_overdue(
     call: Call,
     borrower: StoredPatron | None,
     item: StoredItem,
     loan: OpenLoan,
     until: datetime,
 ) -> Fee | None:
+    """Book what a loan that was late until then costs its borrower, if it costs anything."""
     if borrower is None:
         return None
     rule = rule_for(call, borrower.record.ptype, item)
@@ -584,7 +436,8 @@ def _charge_overdue(
     return fees.charge(call, price, borrower.key, item.about(loan.key))
 
 
-def _end(call: Call, loan: OpenLoan, *, at: datetime) -> None:
+def end(call: Call, loan: OpenLoan, *, at: datetime) -> None:
+    """Note when a loan ended. The caller writes the event."""
     call.tx.run(
         "UPDATE loans SET ended_at = :at WHERE institution = :institution AND key = :loan",
         at=to_database(at), loan=loan.key,
@@ -598,7 +451,3 @@ def _unrenewed(item: StoredItem, refused: Refused) -> Unrenewed:
         reason=refused.reason,
         screen_message=str(refused),
     )
-
-
-def _keys(*booked: Fee | None) -> tuple[int, ...]:
-    return tuple(int(fee.id) for fee in booked if fee is not None and fee.id is not None)

@@ -115,6 +115,11 @@ def charge(call: Call, price: Price, patron: int, about: About) -> Fee | None:
     return replace(fee, id=str(key), raised_at=call.now)
 
 
+def keys(*booked: Fee | None) -> tuple[int, ...]:
+    """The keys of these fees, as far as there are any."""
+    return tuple(int(fee.id) for fee in booked if fee is not None and fee.id is not None)
+
+
 def raise_fee(
     call: Call,
     patron: int,

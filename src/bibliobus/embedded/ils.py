@@ -18,6 +18,7 @@ from bibliobus.embedded import (
     patrons,
     placing,
     privacy,
+    taking_back,
     undoing,
 )
 from bibliobus.embedded.call import Call
@@ -227,7 +228,7 @@ class EmbeddedILS:
             raise NotSupported("taking back is switched off")
         return await self._once(
             origin, CheckinResult,
-            lambda call: circulation.checkin(
+            lambda call: taking_back.checkin(
                 call, item_id, returned_at=returned_at, current_location=current_location,
                 item_properties=item_properties, no_block=no_block,
             ),
