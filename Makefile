@@ -9,7 +9,7 @@ demo: .venv/run
 	$(BIN)/bibliobus demo
 
 test: .venv/dev
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist worksteal
 
 check: .venv/dev
 	$(BIN)/ruff format --check $(SOURCES)
@@ -18,7 +18,7 @@ check: .venv/dev
 	$(BIN)/lint-imports
 
 prove: .venv/dev
-	$(BIN)/pytest -n auto --prove --timeout 3600
+	$(BIN)/pytest -n auto --dist worksteal --prove --timeout 3600
 
 format: .venv/dev
 	$(BIN)/ruff format $(SOURCES)
