@@ -14,18 +14,22 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from bibliobus.app import stop_signal
-from bibliobus.config import address
 from bibliobus.ils import Institution, Secret
 from bibliobus.sandbox import demo_library
-from bibliobus.terminals import Account, TerminalsDoor
+from bibliobus.terminals import Account, ListenerSettings, TerminalsDoor
 from bibliobus.testing import MemoryILS
 
 
 class _Listed:
     """Accounts in a dictionary."""
 
+    version = 0
+
     def __init__(self, passwords: Mapping[str, str], institution: str) -> None:
         self._passwords, self._institution = passwords, institution
+
+    def current(self, login: str) -> Account | None:
+        return Account(login=login, institution=self._institution)
 
     async def sign_in(self, login: str, password: Secret) -> Account | None:
         known = self._passwords.get(login)
@@ -34,7 +38,7 @@ class _Listed:
         return Account(login=login, institution=self._institution)
 
 
-async def _serve(host: str, port: int) -> None:
+async def _serve(address: str) -> None:
     stopped = stop_signal()
     library = demo_library(datetime.now(UTC))
     ((id, settings),) = library.institutions.items()
@@ -45,7 +49,7 @@ async def _serve(host: str, port: int) -> None:
     )
     accounts = _Listed({each.login: each.password for each in library.accounts}, id)
     door = TerminalsDoor({id: institution}, accounts)
-    host, port = await door.listen(host, port)
+    host, port = await door.listen(ListenerSettings(address=address))
     print(f"ready: SIP2 at {host}:{port}", flush=True)
     await stopped.wait()
     await door.close()
@@ -63,7 +67,7 @@ def main() -> None:
 
         factory = uvloop.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(_serve(*address(arguments.sip)))
+        runner.run(_serve(arguments.sip))
 
 
 if __name__ == "__main__":

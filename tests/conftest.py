@@ -10,7 +10,7 @@ import pytest
 
 from bibliobus.app import App, opened
 from bibliobus.config import Config, DatabaseConfig
-from bibliobus.terminals import TerminalsDoor
+from bibliobus.terminals import ListenerSettings, TerminalsDoor
 from tests.postgres import create_database, running_postgres
 from tests.support import SETTINGS, Library, Terminal
 
@@ -60,7 +60,7 @@ async def library(app: App) -> Library:
 async def door(library: Library) -> AsyncIterator[tuple[str, int]]:
     """The address of an open SIP2 door of the library."""
     door = TerminalsDoor(library.app.institutions, library.app.accounts)
-    address = await door.listen("127.0.0.1", 0)
+    address = await door.listen(ListenerSettings(address="127.0.0.1:0"))
     yield address
     await door.close()
 

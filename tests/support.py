@@ -23,15 +23,17 @@ SETTINGS = InstitutionSettings(name="Test Library", time_zone="Europe/Paris")
 
 
 class Library:
-    """One institution, `MAIN`, and what stands behind it."""
+    """One institution, and what stands behind it."""
 
-    def __init__(self, app: App, settings: InstitutionSettings = SETTINGS) -> None:
-        self.app, self._settings = app, settings
+    def __init__(
+        self, app: App, settings: InstitutionSettings = SETTINGS, id: str = "MAIN"
+    ) -> None:
+        self.app, self._settings, self.id = app, settings, id
 
     @property
     def ils(self) -> ILS:
         """Its ILS."""
-        return self.app.institutions["MAIN"].ils
+        return self.app.institutions[self.id].ils
 
     async def add(self, document: Document) -> None:
         """Put whatever `document` has into it."""
@@ -49,10 +51,21 @@ class Library:
         await self._add(items=(ItemEntry(**entry),))  # type: ignore[arg-type]
         return id
 
-    async def terminal_account(self, login: str, password: str, **more: object) -> None:
+    async def terminal_account(
+        self,
+        login: str,
+        password: str,
+        *,
+        location: str | None = None,
+        dialect: str | None = None,
+        **settings: object,
+    ) -> None:
         """A terminal's account."""
-        entry = {"login": login, "password": password, "institution": "MAIN"} | more
-        await self._add(accounts=(AccountEntry(**entry),))  # type: ignore[arg-type]
+        entry = AccountEntry(
+            login=login, password=password, institution=self.id, location=location,
+            dialect=dialect, settings=settings,
+        )  # fmt: skip
+        await self._add(accounts=(entry,))
 
     async def loans(self) -> list[tuple[str, str]]:
         """Who has what, by barcodes."""
@@ -67,7 +80,7 @@ class Library:
                     " ORDER BY loans.key"
                 )
             ],
-            "MAIN",
+            self.id,
         )
 
     async def events(self) -> list[str]:
@@ -79,11 +92,11 @@ class Library:
                     "SELECT kind FROM events WHERE institution = :institution ORDER BY key"
                 )
             ],
-            "MAIN",
+            self.id,
         )
 
     async def _add(self, **entries: object) -> None:
-        await self.add(Document(institutions={"MAIN": self._settings}, **entries))  # type: ignore[arg-type]
+        await self.add(Document(institutions={self.id: self._settings}, **entries))  # type: ignore[arg-type]
 
 
 @dataclass

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import resource
 import signal
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from bibliobus.config import Config, ConfigError
+from bibliobus.config import Config, ConfigError, HealthConfig, SIPConfig
 from bibliobus.database import Database, DatabaseError, Transaction, Verifier, open_database
 from bibliobus.embedded import (
     CurrencyInUse,
@@ -23,11 +24,22 @@ from bibliobus.embedded import (
     stored_institutions,
 )
 from bibliobus.embedded.replay import prune
+from bibliobus.health import HealthDoor
 from bibliobus.ils import ILS, Institution, Secret, Unavailable
-from bibliobus.ils.library import AccountSettings, InstitutionSettings, Library
-from bibliobus.terminals import StoredAccounts, TerminalsDoor, dialect_of, load_account
+from bibliobus.ils.library import AccountEntry, InstitutionSettings, Library
+from bibliobus.terminals import (
+    ListenerSettings,
+    StoredAccounts,
+    TerminalsDoor,
+    listener,
+    load_account,
+    settings_of,
+)
+from bibliobus.terminals.listening import host_and_port
 
 logger = logging.getLogger(__name__)
+
+FILES_BESIDES = 100  # open ones that are no terminal's
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +61,7 @@ async def opened(config: Config) -> AsyncIterator[App]:
         ConfigError: An institution has settings that nobody can follow.
         DatabaseError: The database cannot be opened, and why.
     """
-    _check(config.institutions.values())
+    check(config)
     database, verifier = open_database(config.database.url), Verifier()
     await database.open()
     try:
@@ -64,31 +76,50 @@ async def opened(config: Config) -> AsyncIterator[App]:
         institutions = {
             id: _institution(id, settings, embedded[id]) for id, settings in stored.items()
         }
-        yield App(database, verifier, institutions, embedded, StoredAccounts(database, verifier))
+        accounts = StoredAccounts(database, verifier)
+        await accounts.refresh()
+        yield App(database, verifier, institutions, embedded, accounts)
     finally:
         await database.close()
         verifier.close()
 
 
 @asynccontextmanager
-async def serving(app: App, sip: Sequence[tuple[str, int]]) -> AsyncIterator[list[str]]:
-    """The doors, open; the addresses they have. At the end what was begun is finished.
+async def serving(
+    app: App,
+    sip: SIPConfig,
+    health: HealthConfig = HealthConfig(),  # noqa: B008 - frozen
+) -> AsyncIterator[list[str]]:
+    """The doors, open; the terminals' addresses. At the end what was begun is finished.
 
     Raises:
+        ConfigError: A listener names an institution or an account that is not there.
         OSError: An address cannot be opened.
         Unsuitable: Another server has the database.
     """
     await app.database.serve()
-    door = TerminalsDoor(app.institutions, app.accounts)
-    tidying = asyncio.create_task(_keep_tidy(app))
+    await app.accounts.refresh()
+    _more_files(sip.limits.connections)
+    for each in sip.listeners:
+        _check_names(app, each)
+    door = TerminalsDoor(app.institutions, app.accounts, sip.limits)
+    supervised = HealthDoor(lambda: _ready(app))
+    working = [
+        asyncio.create_task(_keep_tidy(app)),
+        asyncio.create_task(app.accounts.watch()),
+    ]
     try:
-        opened = [await door.listen(host, port) for host, port in sip]
+        opened = [await door.listen(each) for each in sip.listeners]
+        if health.listen is not None:
+            await supervised.listen(*host_and_port(health.listen))
         gc.freeze()  # what lives as long as the process need not be looked through again: it is
         gc.set_threshold(50_000, 20, 50)  # a tenth of the CPU time of a message
         yield [f"{host}:{port}" for host, port in opened]
     finally:
         await door.close()
-        tidying.cancel()
+        await supervised.close()
+        for task in working:
+            task.cancel()
 
 
 async def load(app: App, library: Library, *, shared_hashes: bool = False) -> None:
@@ -107,7 +138,9 @@ async def load(app: App, library: Library, *, shared_hashes: bool = False) -> No
         ConfigError: An institution or account has settings that nobody can follow. Nothing was
             written.
     """
-    _check(library.institutions.values(), library.accounts)
+    _check_institutions(library.institutions)
+    for each in library.accounts:
+        _check_account(each, library.institutions[each.institution])
     hashed = _Hashed(app.verifier, shared=shared_hashes)
     passwords = await asyncio.gather(*(hashed(each.password) for each in library.accounts))
     with_pin = [each for each in library.patrons if each.pin]
@@ -139,16 +172,78 @@ async def breaches(app: App) -> list[str]:
     return found
 
 
-def _check(
-    institutions: Iterable[InstitutionSettings], accounts: Iterable[AccountSettings] = ()
-) -> None:
+async def add_terminal(app: App, entry: AccountEntry) -> bool:
+    """Add a terminal's account, or change the one that is there; whether it is new.
+
+    Raises:
+        ConfigError: There is no such institution, or nobody can follow its settings.
+    """
+    its = (await app.database.read(stored_institutions)).get(entry.institution)
+    if its is None:
+        known = ", ".join(app.institutions)
+        raise ConfigError(f"there is no institution {entry.institution!r}; there are {known}")
+    _check_account(entry, its)
+    hashed = await app.verifier.hash(Secret(entry.password))
+    return await app.database.write(lambda tx: load_account(tx, entry, hashed))
+
+
+def check(config: Config) -> None:
+    """Look for what only those know who use it: dialects, terminals' settings, files for TLS.
+
+    Raises:
+        ConfigError: Something is wrong, and what.
+    """
+    _check_institutions(config.institutions)
     try:
-        for institution in institutions:
-            dialect_of(AccountSettings(), institution)
-        for account in accounts:
-            dialect_of(account, InstitutionSettings())
+        for each in config.sip.listeners:
+            listener(each)
+        if config.health.listen is not None:
+            host_and_port(config.health.listen)
     except ValueError as error:
         raise ConfigError(str(error)) from error
+
+
+def _check_institutions(institutions: Mapping[str, InstitutionSettings]) -> None:
+    for id, settings in institutions.items():
+        try:
+            settings_of(None, {}, settings)
+        except ValueError as error:
+            raise ConfigError(f"institution {id}: {error}") from error
+
+
+def _check_account(entry: AccountEntry, institution: InstitutionSettings) -> None:
+    try:
+        settings_of(entry.dialect, entry.settings, institution)
+    except ValueError as error:
+        raise ConfigError(f"terminal {entry.login}: {error}") from error
+
+
+def _check_names(app: App, listener: ListenerSettings) -> None:
+    """A listener may be for an institution or an account, which then has to be there."""
+    institution, account = listener.status_before_login, listener.account
+    if institution is not None and institution not in app.institutions:
+        raise ConfigError(f"{listener.address}: there is no institution {institution!r}")
+    if account is not None and app.accounts.current(account) is None:
+        raise ConfigError(f"{listener.address}: there is no terminal {account!r}")
+
+
+def _more_files(connections: int) -> None:
+    """Raise the process's own limit of open files, as far as it may, to what the door needs."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + FILES_BESIDES
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    if most < wanted:
+        logger.warning("only %d of %d connections will fit (open files)", most, wanted)
+
+
+async def _ready(app: App) -> bool:
+    try:
+        await app.database.ready()
+    except DatabaseError:
+        return False
+    return True
 
 
 class _Hashed:

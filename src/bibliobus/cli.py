@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import socket
-import tempfile
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
-from msgspec.structs import replace
 
 from bibliobus import __version__
 
-if TYPE_CHECKING:
-    from bibliobus.config import Config
+if TYPE_CHECKING:  # what takes longer to import than `--help` may
+    import asyncio
+
+    from bibliobus.config import Config, SIPConfig
+    from bibliobus.terminals import Limits
 
 CONFIG = click.option(
     "--config", "config_file", type=click.Path(path_type=Path), help="A configuration file (TOML)."
@@ -32,6 +29,8 @@ DATABASE = click.option(
 @click.option("-v", "--verbose", is_flag=True, help="Say more.")
 def main(verbose: bool) -> None:
     """Bibliobus: one server between a library's terminals, its readers' apps and its ILS."""
+    import logging
+
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING,
         format="%(asctime)s %(levelname)s %(message)s",
@@ -47,35 +46,49 @@ def demo(data: Path | None, sip: str | None, database: str | None) -> None:
 
     Without --data the library lives in a temporary folder and is gone at the end.
     """
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="bibliobus-") as temporary:
         folder = data or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        _run(_demo(database or f"sqlite:///{folder / 'library.db'}", sip))
+        run(_demo(database or f"sqlite:///{folder / 'library.db'}", sip))
 
 
 async def _demo(url: str, sip: str | None) -> None:
+    from datetime import UTC, datetime
+
     from bibliobus.app import load, opened, serving, stop_signal
-    from bibliobus.config import SIP_ADDRESS, Config, DatabaseConfig, address
+    from bibliobus.config import Config, DatabaseConfig
     from bibliobus.sandbox import INTRODUCTION, demo_library
+    from bibliobus.terminals.listening import SIP_ADDRESS, host_and_port
 
     library = demo_library(datetime.now(UTC))
     config = Config(database=DatabaseConfig(url=url), institutions=library.institutions)
-    host, port = address(sip or SIP_ADDRESS)
+    try:
+        host, port = host_and_port(sip or SIP_ADDRESS)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     stopped = stop_signal()
     async with opened(config) as app:
         await load(app, library, shared_hashes=True)
         free = port if sip else _free_port(host, port)
         if free != port:
             click.echo(f"Port {port} is taken, so the SIP2 door is at {free}.")
-        async with serving(app, [(host, free)]) as addresses:
+        async with serving(app, _sip_config((_address(host, free),))) as addresses:
             click.echo(f"The library is in {app.database.url}")
             click.echo(INTRODUCTION.format(host=host, port=free))
             click.echo(f"ready: SIP2 at {addresses[0]}; Ctrl-C stops it")
             await stopped.wait()
 
 
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def _free_port(host: str, port: int) -> int:
     """`port`, or the next one that nobody listens at."""
+    import socket
+
     for each in range(port, port + 100):
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -93,12 +106,11 @@ def _free_port(host: str, port: int) -> int:
 @click.option("--sip", metavar="HOST:PORT", multiple=True, help="The SIP2 door, instead.")
 def serve(config_file: Path | None, database: str | None, sip: tuple[str, ...]) -> None:
     """Open the doors of the libraries in a database."""
-    _run(_serve(_config(config_file, database), sip))
+    run(_serve(chosen_config(config_file, database), sip))
 
 
 async def _serve(config: Config, sip: tuple[str, ...]) -> None:
     from bibliobus.app import opened, serving, stop_signal
-    from bibliobus.config import address
 
     stopped = stop_signal()
     async with opened(config) as app:
@@ -107,9 +119,22 @@ async def _serve(config: Config, sip: tuple[str, ...]) -> None:
                 f"There is no institution in {app.database.url}. Add one to the configuration,"
                 " or load a library: bibliobus load FILE.json"
             )
-        async with serving(app, [address(each) for each in sip or config.sip.listen]) as addresses:
+        doors = _sip_config(sip, config.sip.limits) if sip else config.sip
+        async with serving(app, doors, config.health) as addresses:
             click.echo(f"ready: SIP2 at {', '.join(addresses)}")
             await stopped.wait()
+
+
+def _sip_config(addresses: tuple[str, ...], limits: Limits | None = None) -> SIPConfig:
+    """Plain listeners at these addresses."""
+    from bibliobus.config import SIPConfig
+    from bibliobus.terminals import Limits, ListenerSettings
+
+    try:
+        listeners = tuple(ListenerSettings(address=each) for each in addresses)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    return SIPConfig(listeners=listeners, limits=limits or Limits())
 
 
 @main.command()
@@ -117,7 +142,7 @@ async def _serve(config: Config, sip: tuple[str, ...]) -> None:
 @DATABASE
 def migrate(config_file: Path | None, database: str | None) -> None:
     """Bring a database's schema up to date."""
-    _run(_migrate(_config(config_file, database)))
+    run(_migrate(chosen_config(config_file, database)))
 
 
 async def _migrate(config: Config) -> None:
@@ -132,7 +157,7 @@ async def _migrate(config: Config) -> None:
 @DATABASE
 def doctor(config_file: Path | None, database: str | None) -> None:
     """Look through a library for what must never be. Exit status 1: there is something."""
-    _run(_doctor(_config(config_file, database)))
+    run(_doctor(chosen_config(config_file, database)))
 
 
 async def _doctor(config: Config) -> None:
@@ -156,10 +181,12 @@ def load(file: Path, config_file: Path | None, database: str | None) -> None:
 
     Patrons and items that are there already, by barcode, stay as they are.
     """
-    _run(_load(file, _config(config_file, database)))
+    run(_load(file, chosen_config(config_file, database)))
 
 
 async def _load(file: Path, config: Config) -> None:
+    import asyncio
+
     from bibliobus.app import load as load_into
     from bibliobus.app import opened
     from bibliobus.ils.library import read_library
@@ -176,22 +203,68 @@ async def _load(file: Path, config: Config) -> None:
         )
 
 
-class _SIP(click.Group):
-    """Commands that are imported when one of them is asked for."""
+class Lazy(click.Group):
+    """Commands that are imported when one of them is asked for.
+
+    `modules` has the module of each by its name; the module calls it the same.
+    """
+
+    modules: ClassVar[dict[str, str]]
 
     def list_commands(self, context: click.Context) -> list[str]:
-        return ["decode", "lint", "talk"]
+        return list(self.modules)
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        from bibliobus.sip_commands import decode, lint
-        from bibliobus.sip_talk import talk
+        from importlib import import_module
 
-        return {"decode": decode, "lint": lint, "talk": talk}.get(name)
+        if name not in self.modules:
+            return None
+        command: click.Command = getattr(import_module(f"bibliobus.{self.modules[name]}"), name)
+        return command
+
+
+class _SIP(Lazy):
+    modules: ClassVar = {"decode": "sip_commands", "lint": "sip_commands", "talk": "sip_talk"}
+
+
+class _Terminal(Lazy):
+    modules: ClassVar = dict.fromkeys(("add", "list", "revoke"), "terminal_commands")
 
 
 @main.group(cls=_SIP)
 def sip() -> None:
     """Tools for SIP2: what a line means, what is wrong with a dialogue, a terminal to talk with."""
+
+
+@main.group(cls=_Terminal)
+def terminal() -> None:
+    """Who may connect to the SIP2 door, and as what."""
+
+
+@main.group()
+def config() -> None:
+    """The configuration file."""
+
+
+@config.command("check")
+@click.argument("file", type=click.Path(path_type=Path))
+def check_config(file: Path) -> None:
+    """Say what is wrong with a configuration, without touching the library."""
+    from bibliobus.app import check
+    from bibliobus.config import ConfigError, read_config
+
+    try:
+        settings = read_config(file)
+        check(settings)
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from error
+    for each in settings.sip.listeners:
+        if each.allow_plaintext_networks:
+            networks = ", ".join(each.allow_plaintext_networks)
+            click.echo(
+                f"{each.address} is plain SIP2: from {networks}, PINs can be read on the way."
+            )
+    click.echo(f"{file} is right.")
 
 
 @main.group()
@@ -217,7 +290,7 @@ def mark(
     One that is lost while it is on loan is charged to the patron; as soon as it is anything else,
     or comes back, that is taken back.
     """
-    _run(_mark(barcode, condition, institution, _config(config_file, database)))
+    run(_mark(barcode, condition, institution, chosen_config(config_file, database)))
 
 
 async def _mark(barcode: str, condition: str, institution: str | None, config: Config) -> None:
@@ -237,8 +310,10 @@ async def _mark(barcode: str, condition: str, institution: str | None, config: C
         click.echo(f"{marked.id} ({marked.title_id}) is {condition}.")
 
 
-def _config(config_file: Path | None, database: str | None) -> Config:
+def chosen_config(config_file: Path | None, database: str | None) -> Config:
     """What the options say: a file, a database, or a file whose database is another one."""
+    from msgspec.structs import replace
+
     from bibliobus.config import Config, ConfigError, DatabaseConfig, read_config
 
     if config_file is None and database is None:
@@ -250,8 +325,10 @@ def _config(config_file: Path | None, database: str | None) -> Config:
     return replace(config, database=DatabaseConfig(url=database)) if database else config
 
 
-def _run(work: Coroutine[Any, Any, None]) -> None:
+def run(work: Coroutine[Any, Any, None]) -> None:
     """Run a command's work to its end, and tell what stopped it in a sentence."""
+    import asyncio
+
     from bibliobus.config import ConfigError
     from bibliobus.database import DatabaseError
     from bibliobus.ils import CirculationError

@@ -15,8 +15,7 @@ from typing import Any, get_args, get_origin
 import msgspec
 
 from bibliobus.ils.library import InstitutionSettings
-
-SIP_ADDRESS = "127.0.0.1:6001"
+from bibliobus.terminals import Limits, ListenerSettings
 
 
 class DatabaseConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,7 +27,14 @@ class DatabaseConfig(msgspec.Struct, frozen=True, kw_only=True):
 class SIPConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The terminals door."""
 
-    listen: tuple[str, ...] = (SIP_ADDRESS,)  # "HOST:PORT" each
+    listeners: tuple[ListenerSettings, ...] = (ListenerSettings(),)
+    limits: Limits = Limits()
+
+
+class HealthConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What supervisors ask: `/live` and `/ready`, by HTTP, from this machine only."""
+
+    listen: str | None = None  # HOST:PORT; None: nobody asks
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +42,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     database: DatabaseConfig = DatabaseConfig()
     sip: SIPConfig = SIPConfig()
+    health: HealthConfig = HealthConfig()
     institutions: Mapping[str, InstitutionSettings] = {}
     """By id. One that is in the database and not here keeps what the database has."""
 
@@ -61,20 +68,11 @@ def read_config(path: Path) -> Config:
         raise ConfigError(f"{path}: {error}") from error
 
 
-def address(text: str) -> tuple[str, int]:
-    """`HOST:PORT`, the host in brackets if it is an IPv6 address.
-
-    Raises:
-        ConfigError: It is not that.
-    """
-    host, colon, port = text.rpartition(":")
-    if not colon or not port.isdigit() or int(port) > 65535:
-        raise ConfigError(f"{text!r} is no address: write HOST:PORT, as {SIP_ADDRESS}")
-    return host.removeprefix("[").removesuffix("]"), int(port)
-
-
 def _refuse_unknown_keys(path: Path, value: object, kind: Any, where: str = "") -> None:
     """Look through `value`, which is to become a `kind`, for keys that no record has."""
+    if isinstance(value, list) and get_origin(kind) is tuple:
+        for each in value:
+            _refuse_unknown_keys(path, each, get_args(kind)[0], where)
     if not isinstance(value, dict):
         return  # msgspec will say so, if it should be one
     if get_origin(kind) is Mapping:

@@ -15,7 +15,8 @@ import re
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
 from http import HTTPStatus
-from ipaddress import ip_address
+
+from bibliobus.terminals.listening import is_here
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ class HealthDoor:
             ValueError: Others than this host could reach it.
             OSError: It cannot be opened; the port may be taken.
         """
-        if not _is_loopback(host):
+        if not is_here(host):
             raise ValueError(
                 f"{host!r} is no loopback address: health is told to this host alone,"
                 " at 127.0.0.1, ::1 or localhost"
@@ -111,13 +112,6 @@ class HealthDoor:
         except Exception:
             logger.exception("not ready: a fault of ours")
         return False
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _response(status: HTTPStatus, word: str, *, body: bool = True) -> bytes:

@@ -18,7 +18,6 @@ from typing import Any
 
 import click
 
-from bibliobus.config import ConfigError, address
 from bibliobus.sandbox.terminal import ConnectionLost, NoAnswer, Terminal
 from bibliobus.sip2 import ErrorDetection, Message, messages, values
 from bibliobus.sip2.codec import secrets
@@ -26,6 +25,7 @@ from bibliobus.sip2.codes import SummaryType
 from bibliobus.sip2.describing import described, read_line, shown
 from bibliobus.sip2.fields import Fixed, Group, Named
 from bibliobus.sip_commands import chosen_dialect, dialect_options
+from bibliobus.terminals.listening import host_and_port
 
 PROMPTS = {
     "login_password": ("Password of the terminal", "BIBLIOBUS_SIP_PASSWORD"),
@@ -285,8 +285,8 @@ def talk(
             click.echo(f"{direction} {shown(line, dialect)}")
 
     try:
-        where = address(host_port)
-    except ConfigError as error:
+        where = host_and_port(host_port)
+    except ValueError as error:
         raise click.UsageError(str(error)) from error
 
     def connect() -> Terminal:

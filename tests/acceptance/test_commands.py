@@ -31,7 +31,7 @@ def test_serves_what_a_file_says(start: Programs, tmp_path: Path) -> None:
     config = tmp_path / "bibliobus.toml"
     config.write_text(
         f'[database]\nurl = "sqlite:///{tmp_path / "l.db"}"\n'
-        '[sip]\nlisten = ["127.0.0.1:0"]\n[institutions.MAIN]\nname = "Ours"\n'
+        '[[sip.listeners]]\naddress = "127.0.0.1:0"\n[institutions.MAIN]\nname = "Ours"\n'
     )
 
     assert start("serve", "--config", str(config)).ready()

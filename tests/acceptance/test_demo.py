@@ -69,7 +69,7 @@ def test_is_ready_in_ten_seconds_and_keeps_its_library(start: Programs, tmp_path
             for table in ("patrons", "items", "loans", "accounts")
         ]
     database.close()
-    assert counts == [200, 2000, 100, 1]
+    assert counts == [200, 2000, 100, 7]
 
 
 async def test_lends_nothing_again_that_has_come_back(start: Programs, tmp_path: Path) -> None:

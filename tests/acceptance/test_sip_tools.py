@@ -133,6 +133,7 @@ checkin "I0205
 send "17%sAO|ABI0205"
 request-acs-resend
 fee-paid P0001 1.50 --payment-type credit-card --currency EUR
+send "50 is no message"
 """ % (b" " * 18)
 
     done = sip("talk", f"{host}:{port}", "--login", "kiosk", "--raw", "--no-checksums",
@@ -147,7 +148,8 @@ fee-paid P0001 1.50 --payment-type credit-card --currency EUR
     assert "'everything' is none of hold-items, overdue-items" in done.stderr.decode()
     assert "No closing quotation" in done.stderr.decode()
     assert "\n> 97\n< 18" in told
-    assert "0102EURBV1.50|" in told  # which this door does not answer yet
+    assert "0102EURBV1.50|" in told
+    assert "\n< 38N" in told  # a self-check takes no payments
     assert done.returncode == 1
     assert done.stderr.decode().endswith("Error: no answer in time.\n")
 

@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from bibliobus.config import Config, ConfigError, DatabaseConfig, SIPConfig, address, read_config
+from bibliobus.config import (
+    Config,
+    ConfigError,
+    DatabaseConfig,
+    HealthConfig,
+    SIPConfig,
+    read_config,
+)
 from bibliobus.ils.library import (
     Calendar,
     HoldPolicy,
@@ -15,6 +22,8 @@ from bibliobus.ils.library import (
     LoanRule,
     PatronLimits,
 )
+from bibliobus.terminals import AccountSettings, Limits, ListenerSettings, settings_of
+from bibliobus.terminals.listening import host_and_port
 
 EXAMPLE = Path(__file__).parents[2] / "examples/bibliobus.toml"
 
@@ -24,12 +33,18 @@ def test_the_example_has_every_setting() -> None:
 
     text = EXAMPLE.read_text()
     for record in (
-        DatabaseConfig, SIPConfig, InstitutionSettings, LoanRule, PatronLimits, Calendar, HoldPolicy
+        DatabaseConfig, SIPConfig, ListenerSettings, Limits, HealthConfig, InstitutionSettings,
+        AccountSettings, LoanRule, PatronLimits, Calendar, HoldPolicy,
     ):  # fmt: skip
         for name in record.__struct_fields__:
             assert re.search(rf"{name}( = |\]|\.)", text), name
     assert config.database == DatabaseConfig()
-    assert config.sip == SIPConfig()
+    assert config.sip.listeners[:1] == SIPConfig().listeners
+    assert config.sip.limits == Limits()
+    usual = settings_of(None, {}, InstitutionSettings())
+    theirs = settings_of(None, {}, config.institutions["MAIN"])
+    for name in ("role", "disclosure", "hold_items", "location_code", "connections", "greeting"):
+        assert getattr(theirs, name) == getattr(usual, name)
     assert len(config.institutions["MAIN"].rules()) == 2
 
 
@@ -42,7 +57,10 @@ def test_the_example_has_every_setting() -> None:
             "[institutions.M.loans]\nloan_day = 3",
             "there is no setting institutions.M.loans.loan_day; did you mean 'loan_days'?",
         ),
-        ("[sip]\nzzzz = 1", "there is no setting sip.zzzz; known are listen."),
+        ("[sip]\nzzzz = 1", "there is no setting sip.zzzz; known are listeners, limits."),
+        ("[[sip.listeners]]\nadress = 'x'", "sip.listeners.adress; did you mean 'address'?"),
+        ("[[sip.listeners]]\naddress = '0.0.0.0:1'", "plain SIP2 has names and PINs"),
+        ("[[sip.listeners]]\naddress = '0.0.0.0:1'\nproxies = ['x']", "`proxies`: 'x' does not"),
         ("[institutions.M]\ntimeout = 'x'", "Expected `int`, got `str`"),
         ("[institutions.M]\ntime_zone = 'Europe/Pariss'", "there is no time zone 'Europe/Pariss'"),
         ("[database", "Expected ']'"),
@@ -69,8 +87,9 @@ def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
 
 
 def test_reads_addresses() -> None:
+    address = host_and_port
     assert address("127.0.0.1:6001") == ("127.0.0.1", 6001)
     assert address("[::1]:6001") == ("::1", 6001)
     for wrong in ("6001", "host:", "host:x", "host:70000"):
-        with pytest.raises(ConfigError, match="is no address"):
+        with pytest.raises(ValueError, match="is no address"):
             address(wrong)

@@ -10,7 +10,6 @@ import msgspec
 import pytest
 
 from bibliobus.ils.library import (
-    AccountEntry,
     Calendar,
     InstitutionSettings,
     Library,
@@ -225,16 +224,6 @@ def test_takes_what_can_be_followed() -> None:
     assert settings.calendar == Calendar(
         closes_at=time(18, 30), closed_weekdays=(1, 2, 3, 4, 5, 6, 6)
     )
-
-
-def test_an_account_needs_an_encoding_that_exists() -> None:
-    def account(encoding: str | None) -> AccountEntry:
-        return AccountEntry(login="a", password="b", institution="MAIN", encoding=encoding)
-
-    assert account(None).encoding is None
-    assert account("latin-1").encoding == "latin-1"
-    with pytest.raises(ValueError, match="'utf-32' is no encoding"):
-        account("utf-32")
 
 
 # -------------------------------------------------------- the document

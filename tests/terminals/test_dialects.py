@@ -10,9 +10,9 @@ import pytest
 
 from bibliobus.app import opened
 from bibliobus.config import Config, ConfigError, DatabaseConfig
-from bibliobus.ils.library import AccountSettings, InstitutionSettings
+from bibliobus.ils.library import InstitutionSettings
 from bibliobus.sip2 import PRESETS, Dialect
-from bibliobus.terminals import dialect_of
+from bibliobus.terminals import dialect_of, settings_of
 from tests.support import Library, Terminal
 
 Connect = Callable[[], Awaitable[Terminal]]
@@ -21,15 +21,14 @@ Connect = Callable[[], Awaitable[Terminal]]
 def test_an_account_has_its_own_dialect_or_the_institutions() -> None:
     institution = InstitutionSettings(dialect="folio", encoding="latin-1")
 
-    assert dialect_of(AccountSettings(), InstitutionSettings()) == Dialect()
-    assert dialect_of(AccountSettings(), institution) == replace(
-        PRESETS["folio"], encoding="latin-1"
-    )
-    assert dialect_of(AccountSettings(dialect="koha"), institution) == replace(
-        PRESETS["koha"], encoding="latin-1"
-    )
-    assert dialect_of(AccountSettings(dialect="palace"), institution) == PRESETS["palace"]
-    assert dialect_of(AccountSettings(encoding="ascii"), institution).encoding == "ascii"
+    def of(name: str | None, its: InstitutionSettings, **given: object) -> Dialect:
+        return dialect_of(name, settings_of(name, given, its), its)
+
+    assert of(None, InstitutionSettings()) == Dialect()
+    assert of(None, institution) == replace(PRESETS["folio"], encoding="latin-1")
+    assert of("koha", institution) == replace(PRESETS["koha"], encoding="latin-1")
+    assert of("palace", institution) == PRESETS["palace"]
+    assert of(None, institution, encoding="ascii").encoding == "ascii"
 
 
 async def test_is_written_to_in_its_dialect(library: Library, connect: Connect) -> None:

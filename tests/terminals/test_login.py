@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-import msgspec
 import pytest
 
 from bibliobus.app import opened, serving
-from bibliobus.config import Config, DatabaseConfig
+from bibliobus.config import Config, DatabaseConfig, SIPConfig
 from bibliobus.ils.library import InstitutionSettings
+from bibliobus.terminals import ListenerSettings
 from tests.support import Library, Terminal
 
-SETTINGS = "UPDATE institutions SET settings = :settings WHERE id = :id"
-CP850 = msgspec.json.encode(InstitutionSettings(encoding="cp850")).decode()
 Connect = Callable[[], Awaitable[Terminal]]
+ANYWHERE = SIPConfig(listeners=(ListenerSettings(address="127.0.0.1:0"),))
 
 
 async def test_accepts_a_terminal_and_says_what_it_may_do(terminal: Terminal) -> None:
     status = await terminal.send("9900802.00", sequence=3)
 
     assert status.startswith("98YYYYNN100003")
-    assert "2.00AOMAIN|AMTest Library|BXYYYNYYYYYNYNNNNN|ANdesk|" in status
+    assert "2.00AOMAIN|AMTest Library|BXYYYNYYYYYNYYNYYY|ANdesk|" in status
 
 
 @pytest.mark.parametrize(
@@ -57,14 +56,13 @@ async def test_answers_nothing_about_patrons_before_the_login(
 
 
 async def test_speaks_in_the_institutions_encoding_or_the_accounts_own(database_url: str) -> None:
-    institutions = {"A": InstitutionSettings(name="Bücher", encoding="cp850")}
-    config = Config(database=DatabaseConfig(url=database_url), institutions=institutions)
+    settings = InstitutionSettings(name="Bücher", encoding="cp850")
+    config = Config(database=DatabaseConfig(url=database_url), institutions={"A": settings})
     async with opened(config) as app:
-        library = Library(app)
-        await library.terminal_account("theirs", "x", institution="A")
-        await library.terminal_account("own", "x", institution="A", encoding="ascii")
-        await app.database.write(lambda tx: tx.run(SETTINGS, id="A", settings=CP850))
-        async with serving(app, [("127.0.0.1", 0)]) as (address,):
+        library = Library(app, settings, "A")
+        await library.terminal_account("theirs", "x")
+        await library.terminal_account("own", "x", encoding="ascii")
+        async with serving(app, ANYWHERE) as (address,):
             host, port = address.split(":")
             for login, encoding, name in (
                 ("theirs", "cp850", "Bücher"),
@@ -80,9 +78,9 @@ async def test_each_account_sees_its_own_institution(database_url: str) -> None:
     institutions = {id: InstitutionSettings(name=f"Library {id}") for id in ("A", "B")}
     config = Config(database=DatabaseConfig(url=database_url), institutions=institutions)
     async with opened(config) as app:
-        library = Library(app)
-        await library.terminal_account("kiosk-a", "a", institution="A")
-        await library.terminal_account("kiosk-b", "b", institution="B")
+        for id, login in (("A", "kiosk-a"), ("B", "kiosk-b")):
+            library = Library(app, institutions[id], id)
+            await library.terminal_account(login, id.lower())
         await app.database.write(
             lambda tx: tx.run(
                 "INSERT INTO patrons (institution, barcode, name, charge_ok, renew_ok, recall_ok,"
@@ -91,7 +89,7 @@ async def test_each_account_sees_its_own_institution(database_url: str) -> None:
             ),
             "A",
         )
-        async with serving(app, [("127.0.0.1", 0)]) as (address,):
+        async with serving(app, ANYWHERE) as (address,):
             host, port = address.split(":")
             a = await (await Terminal.connect((host, int(port)))).login("kiosk-a", "a")
             b = await (await Terminal.connect((host, int(port)))).login("kiosk-b", "b")
@@ -102,4 +100,4 @@ async def test_each_account_sees_its_own_institution(database_url: str) -> None:
             await b.close()
 
     assert "AOA|AAada|AE|BLY|CQN|" in here
-    assert "AOB|AAada|AE|BLN|CQN|" in there
+    assert "AOB|AAada|AE|BLN|CQN|AFThis card is not known here.|" in there

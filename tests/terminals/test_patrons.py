@@ -65,10 +65,10 @@ async def test_says_that_it_does_not_know_a_card(terminal: Terminal, library: Li
     )
 
     assert status[2:16] == "YYYY          "
-    assert status.endswith("AOMAIN|AAnobody|AE|BLN|CQN|")
+    assert status.endswith("AOMAIN|AAnobody|AE|BLN|CQN|AFThis card is not known here.|")
     assert information[2:16] == "YYYY          "
     assert information[37:61] == "0000" * 6
-    assert information.endswith("AOMAIN|AAnobody|AE|BLN|CQN|")
+    assert information.endswith("AOMAIN|AAnobody|AE|BLN|CQN|AFThis card is not known here.|")
 
 
 async def test_counts_and_lists_what_the_patron_has(

@@ -11,10 +11,12 @@ import pytest
 
 from bibliobus.ils import Unavailable
 from bibliobus.sip2.checking import seal
-from bibliobus.terminals import TerminalsDoor
+from bibliobus.terminals import ListenerSettings, TerminalsDoor
 from tests.support import Library, Terminal
 
 Connect = Callable[[], Awaitable[Terminal]]
+
+ANYWHERE = ListenerSettings(address="127.0.0.1:0")
 
 
 async def test_any_cutting_and_any_line_end(connect: Connect) -> None:
@@ -81,7 +83,7 @@ async def test_hangs_up_on_a_message_too_long_of_who_cannot_be_asked_again(
 
 
 @pytest.mark.parametrize(
-    "junk", [b"XX nonsense", b"\xff\xfe\xfd", b"1", b"05a|b|", b"65" + b" " * 18]
+    "junk", [b"XX nonsense", b"\xff\xfe\xfd", b"1", b"05a|b|", b"66" + b" " * 18]
 )
 async def test_ignores_what_it_does_not_know(terminal: Terminal, junk: bytes) -> None:
     await terminal.send_bytes(junk + b"\r9900802.00\r")
@@ -156,7 +158,7 @@ async def test_a_terminal_that_hangs_up_is_no_fault(
 
 async def test_stops_though_a_terminal_goes_on_asking(library: Library) -> None:
     door = TerminalsDoor(library.app.institutions, library.app.accounts)
-    terminal = await (await Terminal.connect(await door.listen("127.0.0.1", 0))).login()
+    terminal = await (await Terminal.connect(await door.listen(ANYWHERE))).login()
 
     async def ask_on() -> None:
         while True:
@@ -176,7 +178,7 @@ async def test_stops_gracefully(library: Library) -> None:
     await library.patron("ada")
     await library.item("31000001")
     door = TerminalsDoor(library.app.institutions, library.app.accounts)
-    address = await door.listen("127.0.0.1", 0)
+    address = await door.listen(ANYWHERE)
     idle = await (await Terminal.connect(address)).login()
     busy = await (await Terminal.connect(address)).login()
     await busy.send_bytes(
@@ -220,7 +222,7 @@ async def with_broken_ils(
         whole = library.app.institutions["MAIN"]
         broken = replace(whole, ils=Broken(error))  # type: ignore[arg-type] # that is its point
         door = TerminalsDoor({"MAIN": broken}, library.app.accounts)
-        terminals.append(await Terminal.connect(await door.listen("127.0.0.1", 0)))
+        terminals.append(await Terminal.connect(await door.listen(ANYWHERE)))
         doors.append(door)
         return await terminals[-1].login()
 

@@ -99,6 +99,14 @@ class Database(Protocol):
         """Finish what was begun, and disconnect."""
         ...
 
+    async def ready(self) -> None:
+        """Go on only if it can be written to, as was last seen a second ago at most.
+
+        Raises:
+            Failed: It cannot be reached, is full, or takes more than two seconds.
+        """
+        ...
+
     async def check(self) -> list[str]:
         """What is wrong with the database itself, a sentence each. It may read all of it.
 

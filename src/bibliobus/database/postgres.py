@@ -26,6 +26,7 @@ from psycopg.conninfo import conninfo_to_dict
 from bibliobus.database.engine import APPEND_ONLY, Row, Transaction, storable
 from bibliobus.database.errors import Conflict, Failed
 from bibliobus.database.migrating import migrate
+from bibliobus.database.readiness import Readiness, note_the_time
 
 T = TypeVar("T")
 
@@ -106,14 +107,15 @@ class Postgres:
                 " unusual characters."
             ) from None
         self.url = f"postgresql://{parts.get('host', '')}/{parts.get('dbname', '')}"
+        self._readiness = Readiness(lambda: self.write(note_the_time))
 
     async def open(self) -> None:
         self._pool = psycopg_pool.ConnectionPool(
             self._conninfo,
-            kwargs={"autocommit": True, "connect_timeout": 3},
+            kwargs={"autocommit": True, "connect_timeout": 3, "tcp_user_timeout": 5000},
             min_size=self._connections,
             max_size=self._connections,
-            timeout=3,
+            timeout=1,  # there is one for each thread, so nobody waits but for the server
             configure=_configure,
             open=False,
         )
@@ -132,6 +134,9 @@ class Postgres:
     async def close(self) -> None:
         await asyncio.to_thread(self._threads.shutdown)  # once all that was asked is done
         await asyncio.to_thread(self._pool.close)
+
+    async def ready(self) -> None:
+        await self._readiness.check()
 
     async def check(self) -> list[str]:
         return []  # it looks after itself, and checks each foreign key

@@ -35,6 +35,7 @@ import apsw
 from bibliobus.database.engine import APPEND_ONLY, Row, Transaction, storable
 from bibliobus.database.errors import Conflict, DatabaseError, Failed, Unsuitable
 from bibliobus.database.migrating import migrate
+from bibliobus.database.readiness import Readiness, note_the_time
 
 T = TypeVar("T")
 
@@ -241,6 +242,7 @@ class SQLite:
         self.path = path
         self.url = f"sqlite:///{path}"
         self._lock: IO[str] | None = None
+        self._readiness = Readiness(lambda: self.write(note_the_time))
 
     async def open(self) -> None:
         _refuse_corrupting_library()
@@ -282,6 +284,9 @@ class SQLite:
         self._writer.close()  # the last one to close checkpoints
         if self._lock is not None:
             self._lock.close()
+
+    async def ready(self) -> None:
+        await self._readiness.check()
 
     async def check(self) -> list[str]:
         def work(tx: Transaction) -> list[str]:

@@ -102,9 +102,11 @@ class EmbeddedILS:
             logger.debug("%s sent for institution %r here", whence, institution_id)
 
     async def checkin_ok(self) -> bool:
+        await self._ready()
         return self._settings.checkin_ok
 
     async def checkout_ok(self) -> bool:
+        await self._ready()
         return self._settings.checkout_ok
 
     async def status_update_ok(self) -> bool:
@@ -417,6 +419,12 @@ class EmbeddedILS:
             pass
 
     # -------------------------------------------------------- the hop
+
+    async def _ready(self) -> None:
+        try:
+            await self._database.ready()
+        except DatabaseError as error:
+            raise Unavailable(str(error), may_stand=False) from error
 
     def _check_renewing(self) -> None:
         if not self._settings.renewal_ok:

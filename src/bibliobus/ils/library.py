@@ -102,6 +102,7 @@ class InstitutionSettings(msgspec.Struct, frozen=True, kw_only=True):
     time_zone: str = "UTC"  # IANA name
     dialect: str | None = None  # a preset's name, for its terminals; see docs/reference/sip2.md
     encoding: str | None = None  # of its terminals, unless an account or the dialect has another
+    terminals: Mapping[str, object] = {}  # what else is set for its accounts, unless they say
     timeout: ThreeDigits = 100  # tenths of a second that a terminal waits for an answer
     retries: ThreeDigits = 3  # how often it asks again
     checkout_ok: bool = True
@@ -168,25 +169,15 @@ class InstitutionSettings(msgspec.Struct, frozen=True, kw_only=True):
                 raise ValueError(f"{where}: `{name}`: {error}") from None
 
 
-class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How one terminal likes to be spoken to."""
-
-    dialect: str | None = None  # a preset's name; None: its institution's
-    encoding: str | None = None  # None: that of the dialect
-
-    def __post_init__(self) -> None:
-        """Refuse an encoding that does not exist (ValueError; msgspec says where)."""
-        if self.encoding is not None:
-            _check_encoding(self.encoding)
-
-
-class AccountEntry(AccountSettings, frozen=True, kw_only=True):
-    """A terminal's login."""
+class AccountEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A terminal's login. The terminals door knows what can be set for one."""
 
     login: str
     password: str
     institution: str
     location: str | None = None
+    dialect: str | None = None  # a preset's name; None: its institution's
+    settings: Mapping[str, object] = {}
 
 
 class Owned(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,6 @@ Adapters that keep loans themselves ask here, so that a rule is written once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -13,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from bibliobus.ils.library import Calendar, InstitutionSettings, LoanRule, PatronLimits
 from bibliobus.ils.records import Item
-from bibliobus.ils.sorting import bin_for, sort_rules
+from bibliobus.ils.sorting import bin_for, fields_of, sort_rules
 
 OFF_LINE_AT_MOST = timedelta(days=60)  # nobody's network is away for longer
 
@@ -141,7 +140,7 @@ class Policies:
         """Where a sorter puts an item that came back at this branch."""
         if not self._sort_rules:
             return None
-        return bin_for(self._sort_rules, branch, _sorted_by(item, branch))
+        return bin_for(self._sort_rules, branch, fields_of(item, branch))
 
     # -------------------------------------------------------- inside
 
@@ -175,29 +174,6 @@ class Policies:
             first <= day <= last and day.isoweekday() not in closed
             for day in set(calendar.closed_on)
         )
-
-
-def _sorted_by(item: Item, branch: str | None) -> Mapping[str, str | None]:
-    """What sort rules may name, and Koha's names for it."""
-    ours = {
-        "barcode": item.id,
-        "item_type": item.item_type,
-        "media_type": item.media_type,
-        "collection_code": item.collection_code,
-        "call_number": item.call_number,
-        "owner": item.owner,
-        "permanent_location": item.permanent_location,
-        "destination": item.destination,
-    }
-    return ours | {
-        "itype": item.item_type,
-        "effective_itemtype": item.item_type,
-        "ccode": item.collection_code,
-        "itemcallnumber": item.call_number,
-        "homebranch": item.owner,
-        "holdingbranch": branch,  # Koha's returns set it first
-        "location": item.permanent_location,
-    }
 
 
 def _closed(calendar: Calendar, day: date) -> bool:

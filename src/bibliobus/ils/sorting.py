@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from bibliobus.ils.records import Item
+
 Fields = Mapping[str, str | None]
 
 OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {  # two numbers, or two texts
@@ -55,6 +57,29 @@ def bin_for(rules: Iterable[SortRule], branch: str | None, item: Fields) -> str 
         ):
             return rule.bin
     return None
+
+
+def fields_of(item: Item, branch: str | None) -> Fields:
+    """What rules may name of an item that came back at this branch, and Koha's names for it."""
+    ours = {
+        "barcode": item.id,
+        "item_type": item.item_type,
+        "media_type": item.media_type,
+        "collection_code": item.collection_code,
+        "call_number": item.call_number,
+        "owner": item.owner,
+        "permanent_location": item.permanent_location,
+        "destination": item.destination,
+    }
+    return ours | {
+        "itype": item.item_type,
+        "effective_itemtype": item.item_type,
+        "ccode": item.collection_code,
+        "itemcallnumber": item.call_number,
+        "homebranch": item.owner,
+        "holdingbranch": branch,  # Koha's returns set it first
+        "location": item.permanent_location,
+    }
 
 
 def _rule(line: str) -> SortRule | None:

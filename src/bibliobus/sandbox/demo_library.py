@@ -22,10 +22,20 @@ from bibliobus.sandbox.titles import TITLES
 
 PATRONS, ITEMS = 200, 2000
 LENT = 100  # the first copies
+ACCOUNTS = {
+    "kiosk": "self-check",
+    "sorter": "sorter",
+    "gate": "gate",
+    "computers": "pc-booking",
+    "vendor": "authentication",
+    "till": "payment",
+    "tester": "all",
+}
 
 INTRODUCTION = """
-Institution MAIN; terminal kiosk, password kiosk; patrons P0000 to P0199, PIN 1234; items I0000
-to I1999, of which I0200 and up are on the shelf. To be a terminal yourself:
+Institution MAIN; terminals kiosk, sorter, gate, computers, vendor, till and tester (which may do
+everything), each with its name as its password; patrons P0000 to P0199, PIN 1234; items I0000 to
+I1999, of which I0200 and up are on the shelf. To be a terminal yourself:
 
     nc {host} {port}
 
@@ -59,13 +69,20 @@ def demo_library(now: datetime) -> Library:
                 loans=LoanPolicy(loan_days=21, loan_limit=50, renewals=2),
             )
         },
-        accounts=(
-            AccountEntry(login="kiosk", password="kiosk", institution="MAIN", location="desk"),  # noqa: S106 - it is printed
-        ),
+        accounts=tuple(_accounts()),
         patrons=tuple(_patrons()),
         items=tuple(_items()),
         loans=tuple(_loans(now)),
     )
+
+
+def _accounts() -> Iterator[AccountEntry]:
+    """One of each role; their passwords are printed."""
+    for login, role in ACCOUNTS.items():
+        yield AccountEntry(
+            login=login, password=login, institution="MAIN", location="desk",
+            settings={"role": role},
+        )  # fmt: skip
 
 
 def _patrons() -> Iterator[PatronEntry]:

@@ -104,6 +104,24 @@ LANGUAGES: Mapping[str, str] = {
     )
 }  # fmt: skip
 
+_LANGUAGE_CODES: Mapping[str, str] = {
+    "en": "001", "fr": "002", "de": "003", "it": "004", "nl": "005", "sv": "006", "fi": "007",
+    "es": "008", "da": "009", "pt": "010", "fr-ca": "011", "no": "012", "nb": "012", "nn": "012",
+    "he": "013", "ja": "014", "ru": "015", "ar": "016", "pl": "017", "el": "018", "zh": "019",
+    "ko": "020", "es-us": "021", "es-mx": "021", "ta": "022", "ms": "023", "en-gb": "024",
+    "is": "025", "nl-be": "026", "fr-be": "026", "zh-tw": "027",
+}  # fmt: skip
+
+
+def language_code(tag: str | None) -> str:
+    """The standard's code for a language (BCP 47), of its region if that has one of its own; 000
+    if it has none. A code stays as it is."""
+    if tag is None or tag in LANGUAGES:
+        return tag or "000"
+    tag = tag.lower()
+    return _LANGUAGE_CODES.get(tag) or _LANGUAGE_CODES.get(tag.partition("-")[0], "000")
+
+
 MEDIA_TYPES: Mapping[str, str] = {
     f"{number:03d}": medium
     for number, medium in enumerate(

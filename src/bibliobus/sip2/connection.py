@@ -105,6 +105,15 @@ class Connection:
         self._lines.feed(b"\r")
 
     @property
+    def max_length(self) -> int:
+        """The most bytes of one request. It may change between two messages."""
+        return self._lines.limit
+
+    @max_length.setter
+    def max_length(self, length: int) -> None:
+        self._lines.limit = length
+
+    @property
     def waiting(self) -> int:
         """How many bytes have arrived and were not yet handed out."""
         return len(self._lines)

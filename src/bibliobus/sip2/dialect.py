@@ -23,7 +23,7 @@ MAX_FIELD_LENGTH = 255  # characters of one value: SIP2 2.00, "Variable-length f
 FIELD_NAME = re.compile("[0-9A-Z]{2}")
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _BYTE = re.compile("[\udc80-\udcff]")  # one that made no sense, as `to_text` keeps it
-_PLACEHOLDER = re.compile(r"\{([a-z_]*)\}")
+PLACEHOLDER = re.compile(r"\{([a-z_]*)\}")
 ENTRY_WORDS = frozenset({"item_id", "title", "due_date"})
 FEE_WORDS = frozenset({"fee_id", "amount", "type", "title", "item_id"})
 
@@ -62,6 +62,7 @@ class Dialect:
     # fields
     delimiter: str = DELIMITER
     delimiter_replacement: str = " "  # for a delimiter inside a value
+    control_replacement: str = " "  # for a control character, a line end or a tab inside a value
     max_field_length: int = MAX_FIELD_LENGTH  # characters; what is longer is cut, AF and AG go on
     print_width: int = MAX_FIELD_LENGTH  # characters of an AG, as 99 gave it
     hide: frozenset[str] = frozenset()  # optional fields never sent, by name; wins over `only`
@@ -71,6 +72,7 @@ class Dialect:
     zone: str = "    "  # in times without a zone: four blanks, or "0000"
     due_date: str = "%Y-%m-%d"  # AH, as strftime
     entry: str = "{item_id}"  # AS AT AU BU CD: item_id, title, due_date
+    hold_entry: str | None = None  # AS and CD, if they are not like the others
     fee_entry: str = "{fee_id} {amount} {type} {title}"  # AV: fee_id, amount, type, title, item_id
 
     def __post_init__(self) -> None:
@@ -88,9 +90,9 @@ class Dialect:
             yield f"delimiter {mark!r}: one printable ASCII character, no letter and no digit"
         elif mark in " .+-*":
             yield f"delimiter {mark!r}: it occurs in values that cannot do without it"
-        instead = self.delimiter_replacement
-        if mark in instead or not instead.isascii() or not instead.isprintable():
-            yield f"delimiter replacement {instead!r}: printable ASCII without the delimiter"
+        for instead in (self.delimiter_replacement, self.control_replacement):
+            if mark in instead or not instead.isascii() or not instead.isprintable():
+                yield f"replacement {instead!r}: printable ASCII without the delimiter"
         if self.version not in ("1.00", "2.00"):
             yield f"version {self.version!r}: 1.00 or 2.00"
         if self.max_field_length < 1 or self.print_width < 1:
@@ -100,8 +102,12 @@ class Dialect:
                 yield f"{name!r} is no field's name: two capitals or digits"
         if self.zone not in ("    ", "0000"):
             yield f"zone {self.zone!r}: four blanks or 0000"
-        for template, words in ((self.entry, ENTRY_WORDS), (self.fee_entry, FEE_WORDS)):
-            for word in set(_PLACEHOLDER.findall(template)) - words:
+        for template, words in (
+            (self.entry, ENTRY_WORDS),
+            (self.hold_entry or "", ENTRY_WORDS),
+            (self.fee_entry, FEE_WORDS),
+        ):
+            for word in set(PLACEHOLDER.findall(template)) - words:
                 yield f"{{{word}}} in {template!r}: known are {', '.join(sorted(words))}"
 
     def sends(self, name: str) -> bool:
@@ -128,13 +134,14 @@ class Dialect:
         return clean
 
     def _clean(self, text: str) -> str:
-        text = CONTROL.sub(" ", text)
+        text = CONTROL.sub(self.control_replacement, text)
         if not text.isascii():
             if _swallows(self.encoding):
                 text = _BYTE.sub("?", text)
             text = self._encodable(unicodedata.normalize("NFC", text))
             # what the reader will see: some characters do not come back as they went
-            text = CONTROL.sub(" ", self.to_text(text.encode(self.encoding, "surrogateescape")))
+            text = self.to_text(text.encode(self.encoding, "surrogateescape"))
+            text = CONTROL.sub(self.control_replacement, text)
         return text.replace(self.delimiter, self.delimiter_replacement)
 
     def lines(self, text: str, longest: int) -> list[str]:
@@ -177,16 +184,21 @@ class Dialect:
         return due_at.strftime(self.due_date)
 
     def written_entry(self, **words: str) -> str:
-        """An entry of AS, AT, AU, BU or CD; words that were not given are left out."""
-        return _filled(self.entry, words)
+        """An entry of AT, AU or BU; words that were not given are left out."""
+        return filled(self.entry, words)
+
+    def written_hold_entry(self, **words: str) -> str:
+        """An entry of AS or CD; words that were not given are left out."""
+        return filled(self.entry if self.hold_entry is None else self.hold_entry, words)
 
     def written_fee_entry(self, **words: str) -> str:
         """An entry of AV; words that were not given are left out."""
-        return _filled(self.fee_entry, words)
+        return filled(self.fee_entry, words)
 
 
-def _filled(template: str, words: Mapping[str, str]) -> str:
-    return _PLACEHOLDER.sub(lambda found: words.get(found[1], ""), template).strip()
+def filled(template: str, words: Mapping[str, str]) -> str:
+    """A template (`{name}, {id}`) with its words; one that is not among them is left out."""
+    return PLACEHOLDER.sub(lambda found: words.get(found[1], ""), template).strip()
 
 
 def keeps_ascii(encoding: str) -> bool:

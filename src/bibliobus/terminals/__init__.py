@@ -1,10 +1,37 @@
 """The terminals door: self-check units, sorters and gates, by SIP2.
 
-`server` has the sockets, `session` one terminal's conversation; a message is answered by one
-function in `status`, `patrons`, `items` or `circulation`, and a refusal in `refusals`.
+`listening` says where they connect, `server` has the sockets, `session` one terminal's
+conversation; a message is answered by one function in `status`, `patrons`, `items`,
+`circulation`, `holds` or `fees`, and a refusal in `refusals`. What can be set for an account is in
+`settings`, who may log in in `accounts`, and what nobody may do in `limits`.
 """
 
-from bibliobus.terminals.accounts import Account, Accounts, StoredAccounts, dialect_of, load_account
+from bibliobus.terminals.accounts import (
+    Account,
+    Accounts,
+    Caller,
+    StoredAccounts,
+    load_account,
+    revoke_account,
+)
+from bibliobus.terminals.limits import Limits
+from bibliobus.terminals.listening import ListenerSettings, listener
 from bibliobus.terminals.server import TerminalsDoor
+from bibliobus.terminals.settings import AccountSettings, Role, dialect_of, settings_of
 
-__all__ = ["Account", "Accounts", "StoredAccounts", "TerminalsDoor", "dialect_of", "load_account"]
+__all__ = [
+    "Account",
+    "AccountSettings",
+    "Accounts",
+    "Caller",
+    "Limits",
+    "ListenerSettings",
+    "Role",
+    "StoredAccounts",
+    "TerminalsDoor",
+    "dialect_of",
+    "listener",
+    "load_account",
+    "revoke_account",
+    "settings_of",
+]

@@ -2,15 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import Protocol
 
 import msgspec
 
-from bibliobus.database import Database, Transaction, Verifier
+from bibliobus.database import DatabaseError, Transaction, Verifier, to_database
+from bibliobus.database.engine import Database
 from bibliobus.ils import Secret
-from bibliobus.ils.library import AccountEntry, AccountSettings, InstitutionSettings
-from bibliobus.sip2 import PLAIN, PRESETS, Dialect
+from bibliobus.ils.library import AccountEntry, InstitutionSettings
+from bibliobus.sip2 import PLAIN, Dialect
+from bibliobus.terminals.settings import (
+    AccountSettings,
+    Network,
+    dialect_of,
+    fingerprint,
+    settings_of,
+)
+
+logger = logging.getLogger(__name__)
+
+Address = IPv4Address | IPv6Address
+
+_USUAL = AccountSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is at the other end of a connection, before they say so."""
+
+    address: Address | None = None  # None: this machine
+    certificate: str | None = None  # the SHA-256 fingerprint of what was shown, in hexadecimal
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is this machine itself, for which no limit is meant."""
+        return self.address is None or self.address.is_loopback
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,10 +53,36 @@ class Account:
     institution: str
     location: str | None = None  # where the terminal stands, unless it says so itself
     dialect: Dialect = PLAIN
+    settings: AccountSettings = _USUAL
+    may_send: frozenset[str] = field(init=False)  # codes
+    networks: tuple[Network, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Work out what each message asks for."""
+        object.__setattr__(self, "may_send", self.settings.may_send)
+        networks = tuple(ip_network(text) for text in self.settings.networks)
+        object.__setattr__(self, "networks", networks)
+
+    def admits(self, caller: Caller) -> bool:
+        """Whether this account may be used from there."""
+        wanted = self.settings.certificates
+        if wanted and caller.certificate not in {fingerprint(each) for each in wanted}:
+            return False
+        if caller.is_here or caller.address is None:
+            return True
+        if not self.networks:
+            return caller.address.is_private
+        return any(caller.address in network for network in self.networks)
 
 
 class Accounts(Protocol):
     """Whoever knows the terminals."""
+
+    version: int  # another one than before: what `current` says may have changed
+
+    def current(self, login: str) -> Account | None:
+        """The account of a terminal that has logged in, as it is now; None: it was revoked."""
+        ...
 
     async def sign_in(self, login: str, password: Secret) -> Account | None:
         """The account of this login, or None if login or password is wrong, which take equally
@@ -37,63 +95,111 @@ class Accounts(Protocol):
 
 
 class StoredAccounts:
-    """The accounts in the database."""
+    """The accounts in the database, all of them in memory.
+
+    Whoever changes one leaves a row in `account_changes`; `refresh` looks for new ones, so that a
+    change is known a second later, in every process. Terminals can log in while the database is
+    not there, or a whole library would be told that its passwords are wrong.
+    """
 
     def __init__(self, database: Database, verifier: Verifier) -> None:
         self._database, self._verifier = database, verifier
+        self._known: Mapping[str, tuple[Account, str]] = {}  # with the password's hash
+        self._seen: tuple[int, int] | None = None  # how many changes, and the last one's key
+        self.version = 0
+
+    def current(self, login: str) -> Account | None:
+        known = self._known.get(login)
+        return None if known is None else known[0]
+
+    def all(self) -> list[Account]:
+        """All of them, by login."""
+        return [account for account, _ in self._known.values()]
 
     async def sign_in(self, login: str, password: Secret) -> Account | None:
-        row = await self._database.read(
-            lambda tx: tx.row(
-                "SELECT institution, password_hash, location, accounts.settings,"
-                " institutions.settings FROM accounts"
-                " JOIN institutions ON institutions.id = institution WHERE login = :login",
-                login=login,
-            )
-        )
-        institution, hashed, location, settings, its = row or (None,) * 5
-        if not await self._verifier.matches(password, hashed) or institution is None:
-            return None
-        own = msgspec.json.decode(settings, type=AccountSettings)
-        return Account(
-            login=login,
-            institution=institution,
-            location=location,
-            dialect=dialect_of(own, msgspec.json.decode(its, type=InstitutionSettings)),
-        )
+        version = self.version
+        if (account := await self._matching(login, password)) is not None:
+            return account
+        try:
+            await self.refresh()  # it may be new
+        except DatabaseError as error:
+            logger.warning("terminal accounts are as they were: %s", error)
+        return None if version == self.version else await self._matching(login, password)
+
+    async def refresh(self) -> None:
+        """Read the accounts again if one was added, changed or revoked.
+
+        Raises:
+            DatabaseError: Nobody can tell.
+        """
+        seen = await self._database.read(_changes)
+        if seen != self._seen:
+            self._known = dict(await self._database.read(_accounts))
+            self._seen, self.version = seen, self.version + 1
+
+    async def watch(self, seconds: float = 1.0) -> None:
+        """Refresh for ever."""
+        failing = False
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await self.refresh()
+                failing = False
+            except DatabaseError as error:
+                if not failing:
+                    logger.warning("terminal accounts are as they were: %s", error)
+                failing = True
+
+    async def _matching(self, login: str, password: Secret) -> Account | None:
+        account, hashed = self._known.get(login, (None, None))
+        return account if await self._verifier.matches(password, hashed) else None
 
 
-def dialect_of(own: AccountSettings, institutions: InstitutionSettings) -> Dialect:
-    """The dialect of an account: its own, else its institution's.
+def _changes(tx: Transaction) -> tuple[int, int]:
+    row = tx.row("SELECT count(*), COALESCE(max(key), 0) FROM account_changes")
+    return (0, 0) if row is None else (row[0], row[1])
 
-    The encoding is the account's, else that of the account's preset if it differs from the usual
-    one, else the institution's, else that of its preset.
 
-    Raises:
-        ValueError: There is no such preset.
-    """
-    preset = _preset(own.dialect)
-    theirs = _preset(institutions.dialect)
-    encoding = theirs.encoding if institutions.encoding is None else institutions.encoding
-    if own.dialect is not None and preset.encoding != PLAIN.encoding:
-        encoding = preset.encoding
-    return replace(
-        theirs if own.dialect is None else preset,
-        encoding=encoding if own.encoding is None else own.encoding,
+def _accounts(tx: Transaction) -> list[tuple[str, tuple[Account, str]]]:
+    found = []
+    for login, institution, password_hash, location, stored, its in tx.rows(
+        "SELECT login, institution, password_hash, location, accounts.settings,"
+        " institutions.settings FROM accounts"
+        " JOIN institutions ON institutions.id = institution ORDER BY login"
+    ):
+        theirs = msgspec.json.decode(its, type=InstitutionSettings)
+        try:
+            account = _account(login, institution, location, stored, theirs)
+        except ValueError as error:  # written by another version
+            logger.error("terminal account %r cannot be used: %s", login, error)
+            continue
+        found.append((login, (account, password_hash)))
+    return found
+
+
+def _account(
+    login: str, institution: str, location: str | None, stored: str, its: InstitutionSettings
+) -> Account:
+    given = msgspec.json.decode(stored, type=dict[str, object])
+    dialect = given.pop("dialect", None)
+    if not isinstance(dialect, str | None):
+        raise ValueError(f"{dialect!r} is no dialect")
+    settings = settings_of(dialect, {k: v for k, v in given.items() if v is not None}, its)
+    return Account(
+        login=login,
+        institution=institution,
+        location=location,
+        dialect=dialect_of(dialect, settings, its),
+        settings=settings,
     )
 
 
-def _preset(name: str | None) -> Dialect:
-    if name is None:
-        return PLAIN
-    if name not in PRESETS:
-        raise ValueError(f"there is no dialect {name!r}; there are {', '.join(PRESETS)}")
-    return PRESETS[name]
-
-
-def load_account(tx: Transaction, entry: AccountEntry, password_hash: str) -> None:
-    """Add an account, or give the one that is there this password and these settings."""
-    settings = AccountSettings(dialect=entry.dialect, encoding=entry.encoding)
+def load_account(tx: Transaction, entry: AccountEntry, password_hash: str) -> bool:
+    """Add an account, or give the one that is there this password and these settings; whether it
+    is new. Its settings were checked with `settings_of`."""
+    known = tx.row("SELECT 1 FROM accounts WHERE login = :login", login=entry.login) is not None
+    dialect = {} if entry.dialect is None else {"dialect": entry.dialect}
+    settings = msgspec.json.encode({**dialect, **entry.settings}).decode()
     tx.run(
         "INSERT INTO accounts (login, institution, password_hash, location, settings)"
         " VALUES (:login, :of, :password_hash, :location, :settings)"
@@ -101,5 +207,22 @@ def load_account(tx: Transaction, entry: AccountEntry, password_hash: str) -> No
         " password_hash = excluded.password_hash, location = excluded.location,"
         " settings = excluded.settings",
         login=entry.login, of=entry.institution, password_hash=password_hash,
-        location=entry.location, settings=msgspec.json.encode(settings).decode(),
+        location=entry.location, settings=settings,
+    )  # fmt: skip
+    _note(tx, entry.login, "changed" if known else "added")
+    return not known
+
+
+def revoke_account(tx: Transaction, login: str) -> bool:
+    """Take an account away; whether there was one. Its terminals are cut off a second later."""
+    gone = tx.run("DELETE FROM accounts WHERE login = :login", login=login) == 1
+    if gone:
+        _note(tx, login, "revoked")
+    return gone
+
+
+def _note(tx: Transaction, login: str, change: str) -> None:
+    tx.run(
+        "INSERT INTO account_changes (at, login, change) VALUES (:now, :login, :change)",
+        now=to_database(datetime.now(UTC)), login=login, change=change,
     )  # fmt: skip

@@ -4,18 +4,38 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from bibliobus.ils import Institution, ListEntry, Origin, Secret
+from bibliobus.ils import (
+    HoldNotice,
+    Institution,
+    Item,
+    ListEntry,
+    Origin,
+    Patron,
+    Refused,
+    Secret,
+    WrongPIN,
+)
 from bibliobus.sip2 import Dialect, Request, encode
+from bibliobus.sip2.dialect import filled
 from bibliobus.terminals.accounts import Account
+from bibliobus.terminals.settings import ITEM_WORDS, PATRON_WORDS
 
 _NO_TEXT = re.compile("[\ud800-\udfff]")
 _WHOLE = Dialect(max_field_length=2**31)  # so that nothing that tells two requests apart is cut
 REPEATABLE = timedelta(hours=24)  # how far a message's own time may lie from ours to name it
+
+
+class ForeignInstitution(Refused):
+    """The terminal asks for another library than the one it has logged in to."""
+
+    reason = "foreign-institution"
+    screen_message = "This terminal belongs to another library."
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +47,6 @@ class Call:
     location: str | None  # where the terminal stands
     connection: str  # tells two connections of one account apart
     dialect: Dialect  # how the terminal is written to
-    answered: frozenset[str]  # the codes of the messages that this terminal may send
     request: Request
     now: datetime  # aware, whole seconds
     local_now: datetime  # the same as answers carry it: the library's time, without a zone
@@ -62,6 +81,54 @@ class Call:
         name = f"{self.institution.id}\0{self.account.login}\0{text}"
         return hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
 
+    def check_inst_id(self, institution_id: str, whence: str) -> None:
+        """Note that a terminal named an institution (AO); the login has decided which it is.
+
+        Raises:
+            ForeignInstitution: It is another one, and the account wants that refused.
+        """
+        self.institution.ils.check_inst_id(institution_id, whence)
+        if self.account.settings.other_institutions == "refuse" and institution_id not in (
+            "",
+            self.institution.id,
+        ):
+            raise ForeignInstitution
+
+    def pin(self, patron_password: str | None) -> Secret | None:
+        """The PIN in AD, for a transaction. An empty one is none: terminals without a PIN pad
+        send it so.
+
+        Raises:
+            WrongPIN: There is none, and the account wants one.
+        """
+        settings = self.account.settings
+        if patron_password:
+            return Secret(patron_password)
+        if settings.require_password and not self.takes_empty(patron_password):
+            raise WrongPIN("Please enter your PIN.")
+        return None
+
+    def takes_empty(self, patron_password: str | None) -> bool:
+        """Whether this is an empty PIN, and the account takes that for the right one."""
+        return patron_password == "" and self.account.settings.allow_empty_passwords
+
+    def patron_text(self, template: str, patron: Patron) -> str:
+        """A template of the account's with what is known of a patron."""
+        return filled(template, _words(patron, PATRON_WORDS))
+
+    def hold_patron_name(self, hold: HoldNotice) -> str:
+        """DA: how the one for whom an item waits is named to this terminal."""
+        words = {"id": hold.patron_id, "name": hold.patron_name}
+        return filled(self.account.settings.hold_patron_name, words)
+
+    def patron_fields(self, patron: Patron) -> tuple[tuple[str, str], ...]:
+        """The further fields that the account wants to have of a patron."""
+        return _fields(self.account.settings.patron_fields, patron, PATRON_WORDS)
+
+    def item_fields(self, item: Item) -> tuple[tuple[str, str], ...]:
+        """The further fields that the account wants to have of an item."""
+        return _fields(self.account.settings.item_fields, item, ITEM_WORDS)
+
     def local(self, moment: datetime) -> datetime:
         """A moment by the library's clock, without a zone, as SIP2 writes it."""
         return moment.astimezone(self.institution.time_zone).replace(tzinfo=None)
@@ -81,9 +148,10 @@ class Call:
                 item_id=fee.item_id or "",
             )
         due_date = "" if entry.due_at is None else self.due_date(entry.due_at)
-        return self.dialect.written_entry(
-            item_id=entry.item_id, title=entry.title_id, due_date=due_date
+        write = (
+            self.dialect.written_entry if entry.hold is None else self.dialect.written_hold_entry
         )
+        return write(item_id=entry.item_id, title=entry.title_id, due_date=due_date)
 
     def moment(self, stamp: datetime | None) -> datetime | None:
         """A terminal's time stamp in UTC: by the library's clock, unless it names a zone."""
@@ -101,9 +169,23 @@ def clock(second: int, zone: ZoneInfo) -> tuple[datetime, datetime]:
     return now, now.astimezone(zone).replace(tzinfo=None)
 
 
-def pin_of(patron_password: str | None) -> Secret | None:
-    """The PIN in AD. An empty one is none: terminals without a PIN pad send it so."""
-    return Secret(patron_password) if patron_password else None
+def _fields(
+    templates: Mapping[str, str], record: Patron | Item, words: frozenset[str]
+) -> tuple[tuple[str, str], ...]:
+    if not templates:
+        return ()
+    known = _words(record, words)
+    texts = ((name, filled(template, known)) for name, template in templates.items())
+    return tuple((name, text) for name, text in texts if text)
+
+
+def _words(record: Patron | Item, words: frozenset[str]) -> dict[str, str]:
+    values = ((word, getattr(record, word)) for word in words)
+    return {word: _text(value) for word, value in values if value is not None}
+
+
+def _text(value: object) -> str:
+    return f"{value:%Y%m%d}" if isinstance(value, date) else str(value)
 
 
 def clean(text: str | None) -> str | None:

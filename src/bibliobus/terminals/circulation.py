@@ -1,17 +1,37 @@
-"""11 and 09: items go out and come back."""
+"""11, 29, 65 and 09: items go out, stay longer, and come back."""
 
 from __future__ import annotations
 
-from bibliobus.ils import Institution, NotSupported
-from bibliobus.sip2.messages import Checkin, CheckinResponse, Checkout, CheckoutResponse
-from bibliobus.terminals.call import Call, clean, pin_of
+from typing import Any
+
+from bibliobus.ils import (
+    CheckinResult,
+    CheckoutResult,
+    Institution,
+    Item,
+    NothingToUndo,
+    PatronNotFound,
+)
+from bibliobus.ils.sorting import bin_for, fields_of, sort_rules
+from bibliobus.sip2.messages import (
+    Checkin,
+    CheckinResponse,
+    Checkout,
+    CheckoutResponse,
+    Renew,
+    RenewAll,
+    RenewAllResponse,
+    RenewResponse,
+)
+from bibliobus.terminals.call import Call, clean
 
 
 async def checkout(call: Call, request: Checkout) -> CheckoutResponse:
     """11 → 12."""
+    call.check_inst_id(request.institution_id, "checkout")
+    if request.cancel:
+        return await _undo_checkin(call, request)
     institution = call.institution
-    institution.ils.check_inst_id(request.institution_id, "checkout")
-    _refuse_to_cancel(request.cancel, "checkin")
     lender = await institution.lender_of(request.item_id)
 
     lent = await lender.checkout(
@@ -21,36 +41,72 @@ async def checkout(call: Call, request: Checkout) -> CheckoutResponse:
         no_block=request.no_block,
         no_block_due_at=call.moment(request.no_block_due_date) if request.no_block else None,
         fee_acknowledged=bool(request.fee_acknowledged),
-        pin=pin_of(request.patron_password),
+        pin=None if request.no_block else call.pin(request.patron_password),
         item_properties=clean(request.item_properties),
         origin=call.origin(),
     )
 
     return CheckoutResponse(
-        ok=True,
-        renewal_ok=lent.renewal_ok,
-        magnetic_media=_magnetic(institution, lent.item.magnetic),
-        desensitize=lent.desensitize,
-        transaction_date=call.local_now,
-        institution_id=institution.id,
+        patron_id=request.patron_id, item_id=request.item_id, **_lent(call, lent)
+    )
+
+
+async def renew(call: Call, request: Renew) -> RenewResponse:
+    """29 → 30."""
+    call.check_inst_id(request.institution_id, "renew")
+    lender = await call.institution.lender_of(request.item_id or "")
+
+    renewed = await lender.renew(
+        request.patron_id,
+        item_id=request.item_id or None,
+        title_id=request.title_id or None,
+        third_party=request.third_party_allowed,
+        no_block=request.no_block,
+        no_block_due_at=call.moment(request.no_block_due_date) if request.no_block else None,
+        fee_acknowledged=bool(request.fee_acknowledged),
+        pin=None if request.no_block else call.pin(request.patron_password),
+        item_properties=clean(request.item_properties),
+        origin=call.origin(),
+    )
+
+    return RenewResponse(
         patron_id=request.patron_id,
-        item_id=request.item_id,
-        title_id=lent.item.title_id,
-        due_date=call.due_date(lent.due_at),
-        security_inhibit=lent.security_inhibit,
-        media_type=lent.item.media_type,
-        item_properties=lent.item.item_properties,
-        screen_messages=lent.screen_messages,
-        print_lines=lent.print_lines,
+        item_id=request.item_id or renewed.item.id,
+        **_lent(call, renewed),
+    )
+
+
+async def renew_all(call: Call, request: RenewAll) -> RenewAllResponse:
+    """65 → 66. Why something was not renewed is told in AF."""
+    call.check_inst_id(request.institution_id, "renew all")
+
+    result = await call.institution.ils.renew_all(
+        request.patron_id,
+        fee_acknowledged=bool(request.fee_acknowledged),
+        pin=call.pin(request.patron_password),
+        origin=call.origin(),
+    )
+
+    reasons = dict.fromkeys(each.screen_message for each in result.unrenewed)
+    return RenewAllResponse(
+        ok=True,
+        renewed_count=len(result.renewed),
+        unrenewed_count=len(result.unrenewed),
+        transaction_date=call.local_now,
+        institution_id=call.institution.id,
+        renewed_items=tuple(each.item_id for each in result.renewed),
+        unrenewed_items=tuple(each.item_id for each in result.unrenewed),
+        screen_messages=(*result.screen_messages, *reasons),
+        print_lines=result.print_lines,
     )
 
 
 async def checkin(call: Call, request: Checkin) -> CheckinResponse:
     """09 → 10."""
-    institution = call.institution
-    institution.ils.check_inst_id(request.institution_id, "checkin")
-    _refuse_to_cancel(request.cancel, "checkout")
-    lender = await institution.lender_of(request.item_id)
+    call.check_inst_id(request.institution_id, "checkin")
+    if request.cancel:
+        return await _undo_checkout(call, request)
+    lender = await call.institution.lender_of(request.item_id)
 
     taken = await lender.checkin(
         request.item_id,
@@ -61,35 +117,110 @@ async def checkin(call: Call, request: Checkin) -> CheckinResponse:
         origin=call.origin(),
     )
 
-    return CheckinResponse(
-        ok=True,
-        resensitize=taken.resensitize,
-        magnetic_media=_magnetic(institution, taken.item.magnetic),
-        alert=taken.alert_type is not None,
-        transaction_date=call.local_now,
-        institution_id=institution.id,
-        item_id=request.item_id,
-        permanent_location=taken.item.permanent_location,
-        title_id=taken.item.title_id,
-        sort_bin=taken.sort_bin,
-        patron_id=None if taken.patron is None else taken.patron.id,
-        media_type=taken.item.media_type,
-        item_properties=taken.item.item_properties,
-        collection_code=taken.item.collection_code,
-        call_number=taken.item.call_number,
-        alert_type=None if taken.alert_type is None else f"{taken.alert_type:02}",
-        destination_location=taken.item.destination,
-        screen_messages=taken.screen_messages,
-        print_lines=taken.print_lines,
+    return _taken(call, request, taken)
+
+
+async def _undo_checkin(call: Call, request: Checkout) -> CheckoutResponse:
+    """11 with BI. What is on loan all the same needs no undoing, and that is what was asked for."""
+    try:
+        lent = await call.institution.ils.undo_checkin(
+            request.item_id, patron_id=request.patron_id or None, origin=call.origin()
+        )
+    except NothingToUndo as refusal:
+        item = refusal.item
+        if item is None or item.due_at is None:
+            raise
+        patron = await call.institution.ils.find_patron(request.patron_id)
+        if patron is None:
+            raise PatronNotFound(item=item) from refusal
+        lent = CheckoutResult(patron=patron, item=item, due_at=item.due_at, desensitize=False)
+    return CheckoutResponse(
+        patron_id=request.patron_id, item_id=request.item_id, **_lent(call, lent)
     )
 
 
-def _refuse_to_cancel(cancel: bool | None, what: str) -> None:
-    """BI undoes the opposite transaction; it must never be taken for an ordinary one."""
-    if cancel:
-        raise NotSupported(f"undoing a {what}")
+async def _undo_checkout(call: Call, request: Checkin) -> CheckinResponse:
+    """09 with BI. What is in all the same needs no undoing, and that is what was asked for."""
+    try:
+        taken = await call.institution.ils.undo_checkout(request.item_id, origin=call.origin())
+    except NothingToUndo as refusal:
+        if refusal.item is None or refusal.item.due_at is not None:
+            raise
+        taken = CheckinResult(item=refusal.item, resensitize=not refusal.item.magnetic)
+    return _taken(call, request, taken)
 
 
-def _magnetic(institution: Institution, magnetic: bool | None) -> bool | None:
+def _lent(call: Call, lent: CheckoutResult) -> dict[str, Any]:
+    """What 12 and 30 say alike of an item that goes out, or stays longer."""
+    item, fee = lent.item, lent.fee
+    return {
+        "ok": True,
+        "renewal_ok": lent.renewal_ok,
+        "magnetic_media": magnetic(call.institution, item),
+        "desensitize": lent.desensitize,
+        "transaction_date": call.local_now,
+        "institution_id": call.institution.id,
+        "title_id": item.title_id,
+        "due_date": call.due_date(lent.due_at),
+        "fee_type": None if fee is None else fee.fee_type,
+        "security_inhibit": lent.security_inhibit,
+        "currency": None if fee is None else fee.currency,
+        "fee_amount": None if fee is None else fee.amount,
+        "media_type": item.media_type,
+        "item_properties": item.item_properties,
+        "transaction_id": None if fee is None else fee.id,
+        "screen_messages": lent.screen_messages,
+        "print_lines": lent.print_lines,
+        "extra": call.item_fields(item),
+    }
+
+
+def _taken(call: Call, request: Checkin, taken: CheckinResult) -> CheckinResponse:
+    """10 for an item that came back."""
+    item, settings = taken.item, call.account.settings
+    slip = taken.hold if settings.gets_hold_slip else None
+    return CheckinResponse(
+        ok=True,
+        resensitize=taken.resensitize,
+        magnetic_media=magnetic(call.institution, item),
+        alert=taken.alert_type is not None,
+        transaction_date=call.local_now,
+        institution_id=call.institution.id,
+        item_id=request.item_id,
+        permanent_location=item.permanent_location,
+        title_id=item.title_id,
+        sort_bin=_sort_bin(call, request, taken),
+        patron_id=None if taken.patron is None else taken.patron.id,
+        media_type=item.media_type,
+        item_properties=item.item_properties,
+        collection_code=item.collection_code,
+        call_number=item.call_number,
+        alert_type=alert_type(call, taken.alert_type),
+        destination_location=item.destination or ("" if settings.ct_always_send else None),
+        hold_patron_id=None if slip is None else slip.patron_id,
+        hold_patron_name=None if slip is None else call.hold_patron_name(slip),
+        screen_messages=taken.screen_messages,
+        print_lines=taken.print_lines,
+        extra=call.item_fields(item),
+    )
+
+
+def alert_type(call: Call, alert: int | None) -> str | None:
+    """CV; for "nothing to be done" some sorters want to see 00."""
+    if alert is not None:
+        return f"{alert:02}"
+    return "00" if call.account.settings.cv_send_00_on_success else None
+
+
+def magnetic(institution: Institution, item: Item) -> bool | None:
     """Unknown ("U") unless the ILS keeps it; an item it keeps nothing of is not magnetic."""
-    return bool(magnetic) if institution.ils.supports("magnetic media") else None
+    return bool(item.magnetic) if institution.ils.supports("magnetic media") else None
+
+
+def _sort_bin(call: Call, request: Checkin, taken: CheckinResult) -> str | None:
+    """The ILS's, or by the account's own rules; their branch is where the terminal stands."""
+    rules = call.account.settings.sort_bins
+    if rules is None:
+        return taken.sort_bin
+    place = clean(request.current_location) or call.location
+    return bin_for(sort_rules(rules), place, fields_of(taken.item, place))

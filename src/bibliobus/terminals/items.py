@@ -1,15 +1,20 @@
-"""17: what an item is, and where."""
+"""17 and 19: what an item is and where, and what is to be kept with it."""
 
 from __future__ import annotations
 
 from bibliobus.sip2.codes import CirculationStatus, FeeType, SecurityMarker
-from bibliobus.sip2.messages import ItemInformation, ItemInformationResponse
-from bibliobus.terminals.call import Call
+from bibliobus.sip2.messages import (
+    ItemInformation,
+    ItemInformationResponse,
+    ItemStatusUpdate,
+    ItemStatusUpdateResponse,
+)
+from bibliobus.terminals.call import Call, clean
 
 
 async def item_information(call: Call, request: ItemInformation) -> ItemInformationResponse:
     """17 → 18."""
-    call.institution.ils.check_inst_id(request.institution_id, "item information")
+    call.check_inst_id(request.institution_id, "item information")
     lender = await call.institution.lender_of(request.item_id)
     item = await lender.find_item(request.item_id)
     if item is None:
@@ -19,7 +24,7 @@ async def item_information(call: Call, request: ItemInformation) -> ItemInformat
         security_marker=SecurityMarker.NONE
         if item.security_marker is None
         else item.security_marker,
-        fee_type=FeeType.OTHER,
+        fee_type=FeeType.OTHER if item.fee_type is None else item.fee_type,
         transaction_date=call.local_now,
         hold_queue_length=item.hold_queue_length,
         due_date=None if item.due_at is None else call.due_date(item.due_at),
@@ -37,6 +42,24 @@ async def item_information(call: Call, request: ItemInformation) -> ItemInformat
         collection_code=item.collection_code,
         call_number=item.call_number,
         destination_location=item.destination,
+        screen_messages=item.screen_messages,
+        print_lines=item.print_lines,
+        extra=call.item_fields(item),
+    )
+
+
+async def item_status_update(call: Call, request: ItemStatusUpdate) -> ItemStatusUpdateResponse:
+    """19 → 20."""
+    call.check_inst_id(request.institution_id, "item status update")
+    item = await call.institution.ils.status_update(
+        request.item_id, clean(request.item_properties) or "", origin=call.origin()
+    )
+    return ItemStatusUpdateResponse(
+        item_properties_ok=True,
+        transaction_date=call.local_now,
+        item_id=request.item_id,
+        title_id=item.title_id,
+        item_properties=item.item_properties,
         screen_messages=item.screen_messages,
         print_lines=item.print_lines,
     )

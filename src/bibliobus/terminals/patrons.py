@@ -1,24 +1,30 @@
-"""23, 63 and 35: who a patron is, and what they may do.
+"""23, 63, 35, 01 and 25: who a patron is, and what they may do.
 
 What is told depends on the PIN (spec/reliability 6.1, "minimal"): a wrong one reveals nothing but
 that the card exists; without one, a terminal learns what the patron may do, but no name, no
-contact, no counts and no lists.
+contact, no counts and no lists. An account may be set to be told all ("legacy").
 """
 
 from __future__ import annotations
 
-from bibliobus.ils import Patron, PatronList
-from bibliobus.sip2.codes import SummaryType
+from collections.abc import Sequence
+from datetime import date
+
+from bibliobus.ils import Fee, ListEntry, Patron, PatronList, PatronNotFound, Secret
+from bibliobus.sip2.codes import SummaryType, language_code
 from bibliobus.sip2.messages import (
+    BlockPatron,
     EndPatronSession,
     EndSessionResponse,
+    PatronEnable,
+    PatronEnableResponse,
     PatronInformation,
     PatronInformationResponse,
     PatronStatusRequest,
     PatronStatusResponse,
 )
-from bibliobus.sip2.values import NOTHING_ALLOWED, PatronStatus
-from bibliobus.terminals.call import Call, pin_of
+from bibliobus.sip2.values import NOTHING_ALLOWED, FeeDetail, PatronStatus
+from bibliobus.terminals.call import Call, clean
 
 LISTS = {
     SummaryType.HOLD_ITEMS: PatronList.HOLDS,
@@ -27,58 +33,63 @@ LISTS = {
     SummaryType.FINE_ITEMS: PatronList.FINES,
     SummaryType.RECALL_ITEMS: PatronList.RECALLS,
     SummaryType.UNAVAILABLE_HOLDS: PatronList.UNAVAILABLE_HOLDS,
+    SummaryType.FEE_DETAILS: PatronList.FINES,
 }
 """What the port calls each list that 63 can ask for."""
+
+_NOT_KNOWN = (PatronNotFound.screen_message,)
 
 
 async def patron_status(call: Call, request: PatronStatusRequest) -> PatronStatusResponse:
     """23 → 24."""
-    ils = call.institution.ils
-    ils.check_inst_id(request.institution_id, "patron status")
-    patron = await ils.find_patron(request.patron_id)
+    call.check_inst_id(request.institution_id, "patron status")
+    patron = await call.institution.ils.find_patron(request.patron_id)
     if patron is None:
-        return no_patron_status(call, request, valid_patron=False)
+        return no_patron_status(call, request, valid_patron=False, messages=_NOT_KNOWN)
     proven = await _proven(call, patron, request.patron_password)
-    if not proven:
-        status = _unproven_status(patron, proven)
+    if not _is_told(call, proven):
+        status = _unproven_status(call, patron, proven)
         return no_patron_status(call, request, status=status, valid_patron=True)
+    more = call.account.settings.status_fields
     return PatronStatusResponse(
-        patron_status=_status(patron),
+        patron_status=_status(call, patron),
         language=request.language,
         transaction_date=call.local_now,
         institution_id=call.institution.id,
         patron_id=patron.id,
-        personal_name=patron.name,
+        personal_name=_name(call, patron),
         valid_patron=True,
-        valid_patron_password=True,
+        valid_patron_password=bool(proven),
         currency=patron.currency,
         fee_amount=patron.fee_amount,
-        screen_messages=patron.screen_messages,
+        home_library=patron.home_library if more else None,
+        patron_class=patron.ptype if more else None,
+        internet_profile=patron.inet_privileges if more else None,
+        internal_id=patron.internal_id if more else None,
+        screen_messages=_screen_messages(call, patron),
         print_lines=patron.print_lines,
+        extra=call.patron_fields(patron),
     )
 
 
 async def patron_information(call: Call, request: PatronInformation) -> PatronInformationResponse:
     """63 → 64. CQ is sent if a PIN was."""
-    ils = call.institution.ils
-    ils.check_inst_id(request.institution_id, "patron information")
-    patron = await ils.find_patron(request.patron_id)
+    call.check_inst_id(request.institution_id, "patron information")
+    patron = await call.institution.ils.find_patron(request.patron_id)
     if patron is None:
-        return no_patron_information(call, request, valid_patron=False)
+        return no_patron_information(call, request, valid_patron=False, messages=_NOT_KNOWN)
     proven = await _proven(call, patron, request.patron_password)
-    if not proven:
-        status = _unproven_status(patron, proven)
+    if not _is_told(call, proven):
+        status = _unproven_status(call, patron, proven)
         return no_patron_information(call, request, status=status, valid_patron=True)
-    asked: dict[SummaryType, tuple[str, ...]] = {}
-    if request.summary in LISTS:
-        start, end = request.start_item or 1, request.end_item
-        entries = await ils.patron_list(patron.id, LISTS[request.summary], start, end)
-        asked[request.summary] = tuple(call.entry(entry) for entry in entries)
+    summary, listed = request.summary, await _list(call, patron, request)
+    entries = tuple(call.entry(entry) for entry in listed)
+    all_holds = call.account.settings.hold_items == "all"
     return PatronInformationResponse(
-        patron_status=_status(patron),
+        patron_status=_status(call, patron),
         language=request.language,
         transaction_date=call.local_now,
-        hold_items_count=patron.hold_count,
+        hold_items_count=patron.hold_count + (patron.unavailable_hold_count if all_holds else 0),
         overdue_items_count=patron.overdue_count,
         charged_items_count=patron.charged_count,
         fine_items_count=patron.fine_count,
@@ -86,35 +97,43 @@ async def patron_information(call: Call, request: PatronInformation) -> PatronIn
         unavailable_holds_count=patron.unavailable_hold_count,
         institution_id=call.institution.id,
         patron_id=patron.id,
-        personal_name=patron.name,
+        personal_name=_name(call, patron),
         hold_items_limit=patron.hold_limit,
         overdue_items_limit=patron.overdue_limit,
         charged_items_limit=patron.charged_limit,
         valid_patron=True,
-        valid_patron_password=True,
+        valid_patron_password=None if request.patron_password is None else bool(proven),
         currency=patron.currency,
         fee_amount=patron.fee_amount,
         fee_limit=patron.fee_limit,
-        hold_items=asked.get(SummaryType.HOLD_ITEMS, ()),
-        overdue_items=asked.get(SummaryType.OVERDUE_ITEMS, ()),
-        charged_items=asked.get(SummaryType.CHARGED_ITEMS, ()),
-        fine_items=asked.get(SummaryType.FINE_ITEMS, ()),
-        recall_items=asked.get(SummaryType.RECALL_ITEMS, ()),
-        unavailable_hold_items=asked.get(SummaryType.UNAVAILABLE_HOLDS, ()),
+        hold_items=entries if summary is SummaryType.HOLD_ITEMS else (),
+        overdue_items=entries if summary is SummaryType.OVERDUE_ITEMS else (),
+        charged_items=entries if summary is SummaryType.CHARGED_ITEMS else (),
+        fine_items=entries if summary is SummaryType.FINE_ITEMS else (),
+        recall_items=entries if summary is SummaryType.RECALL_ITEMS else (),
+        unavailable_hold_items=entries if summary is SummaryType.UNAVAILABLE_HOLDS else (),
         home_address=patron.address,
         email_address=patron.email_addr,
         home_phone=patron.home_phone,
-        screen_messages=patron.screen_messages,
+        home_library=patron.home_library,
+        expires=_day(patron.expires_on),
+        birth_date=_day(patron.birth_on),
+        patron_class=patron.ptype,
+        internet_profile=patron.inet_privileges,
+        internal_id=patron.internal_id,
+        fee_details=_fee_details(call, listed) if summary is SummaryType.FEE_DETAILS else (),
+        screen_messages=_screen_messages(call, patron),
         print_lines=patron.print_lines,
+        extra=call.patron_fields(patron),
     )
 
 
 async def end_patron_session(call: Call, request: EndPatronSession) -> EndSessionResponse:
     """35 → 36."""
-    ils = call.institution.ils
-    ils.check_inst_id(request.institution_id, "end patron session")
-    ended = await ils.end_patron_session(
-        request.patron_id, pin=pin_of(request.patron_password), origin=call.origin()
+    call.check_inst_id(request.institution_id, "end patron session")
+    password = request.patron_password
+    ended = await call.institution.ils.end_patron_session(
+        request.patron_id, pin=Secret(password) if password else None, origin=call.origin()
     )
     return EndSessionResponse(
         end_session=True,
@@ -126,13 +145,57 @@ async def end_patron_session(call: Call, request: EndPatronSession) -> EndSessio
     )
 
 
+async def block_patron(call: Call, request: BlockPatron) -> PatronStatusResponse:
+    """01 → 24, with the patron's own language."""
+    call.check_inst_id(request.institution_id, "block patron")
+    blocked = await call.institution.ils.block(
+        request.patron_id,
+        card_retained=request.card_retained,
+        message=clean(request.blocked_card_message) or "",
+        origin=call.origin(),
+    )
+    return PatronStatusResponse(
+        patron_status=_status(call, blocked),
+        language=language_code(blocked.language),
+        transaction_date=call.local_now,
+        institution_id=call.institution.id,
+        patron_id=blocked.id,
+        personal_name=_name(call, blocked) if _is_told(call, None) else "",
+        valid_patron=True,
+        screen_messages=blocked.screen_messages,
+        print_lines=blocked.print_lines,
+    )
+
+
+async def patron_enable(call: Call, request: PatronEnable) -> PatronEnableResponse:
+    """25 → 26, with what the patron may do after that."""
+    call.check_inst_id(request.institution_id, "patron enable")
+    password = request.patron_password
+    enabled = await call.institution.ils.enable(
+        request.patron_id, pin=call.pin(password), origin=call.origin()
+    )
+    proven = None if password is None else bool(password) or call.takes_empty(password)
+    return PatronEnableResponse(
+        patron_status=_status(call, enabled),
+        language=language_code(enabled.language),
+        transaction_date=call.local_now,
+        institution_id=call.institution.id,
+        patron_id=enabled.id,
+        personal_name=_name(call, enabled) if _is_told(call, proven) else "",
+        valid_patron=True,
+        valid_patron_password=proven,
+        screen_messages=enabled.screen_messages,
+        print_lines=enabled.print_lines,
+    )
+
+
 def no_patron_status(
     call: Call,
     request: PatronStatusRequest,
     *,
     status: PatronStatus = NOTHING_ALLOWED,
     valid_patron: bool | None,
-    message: str = "",
+    messages: tuple[str, ...] = (),
 ) -> PatronStatusResponse:
     """24 without telling of the patron: unknown (spec/sip2 2.4), without a PIN, or no answer."""
     return PatronStatusResponse(
@@ -144,7 +207,7 @@ def no_patron_status(
         personal_name="",
         valid_patron=valid_patron,
         valid_patron_password=False,
-        screen_messages=(message,) if message else (),
+        screen_messages=messages,
     )
 
 
@@ -154,7 +217,7 @@ def no_patron_information(
     *,
     status: PatronStatus = NOTHING_ALLOWED,
     valid_patron: bool | None,
-    message: str = "",
+    messages: tuple[str, ...] = (),
 ) -> PatronInformationResponse:
     """64 without telling of the patron: unknown (spec/sip2 2.5), without a PIN, or no answer."""
     return PatronInformationResponse(
@@ -172,30 +235,87 @@ def no_patron_information(
         personal_name="",
         valid_patron=valid_patron,
         valid_patron_password=None if request.patron_password is None else False,
-        screen_messages=(message,) if message else (),
+        screen_messages=messages,
     )
 
 
 async def _proven(call: Call, patron: Patron, patron_password: str | None) -> bool | None:
-    """Whether the terminal has the patron's PIN; None if it sent none."""
-    pin = pin_of(patron_password)
-    return None if pin is None else await call.institution.ils.check_password(patron.id, pin)
+    """Whether the terminal has the patron's PIN; None if it sent none, or an empty one, which is
+    no attempt."""
+    if patron_password:
+        return await call.institution.ils.check_password(patron.id, Secret(patron_password))
+    return True if call.takes_empty(patron_password) else None
 
 
-def _unproven_status(patron: Patron, proven: bool | None) -> PatronStatus:
-    """A wrong PIN opens nothing; without one, only the four permissions are told."""
-    if proven is False:
-        return NOTHING_ALLOWED
-    return PatronStatus(
-        not patron.charge_ok, not patron.renew_ok, not patron.recall_ok, not patron.hold_ok
+def _is_told(call: Call, proven: bool | None) -> bool:
+    """Whether the terminal learns who the patron is."""
+    return bool(proven) or call.account.settings.disclosure == "legacy"
+
+
+async def _list(call: Call, patron: Patron, request: PatronInformation) -> Sequence[ListEntry]:
+    """The page of the list that was asked for."""
+    if request.summary not in LISTS:
+        return ()
+    ils, kind = call.institution.ils, LISTS[request.summary]
+    start, end = request.start_item or 1, request.end_item
+    if kind is PatronList.HOLDS and call.account.settings.hold_items == "all":
+        ready = await ils.patron_list(patron.id, kind)
+        others = await ils.patron_list(patron.id, PatronList.UNAVAILABLE_HOLDS)
+        return [*ready, *others][start - 1 : end]
+    return await ils.patron_list(patron.id, kind, start, end)
+
+
+def _fee_details(call: Call, entries: Sequence[ListEntry]) -> tuple[FeeDetail, ...]:
+    return tuple(_fee_detail(call, entry.fee) for entry in entries if entry.fee is not None)
+
+
+def _fee_detail(call: Call, fee: Fee) -> FeeDetail:
+    return FeeDetail(
+        amount=fee.amount,
+        item_id=fee.item_id,
+        raised_on=None if fee.raised_at is None else call.local(fee.raised_at).date(),
+        title=fee.title_id,
+        cost_type=f"{fee.fee_type:02}",
+        cost_type_description=fee.description,
+        fee_identifier=fee.id,
     )
 
 
-def _status(patron: Patron) -> PatronStatus:
+def _name(call: Call, patron: Patron) -> str:
+    template = call.account.settings.personal_name
+    return patron.name if template == "{name}" else call.patron_text(template, patron)
+
+
+def _screen_messages(call: Call, patron: Patron) -> tuple[str, ...]:
+    """What there is to say, or the account's greeting."""
+    greeting = call.account.settings.greeting
+    if patron.screen_messages or not greeting:
+        return patron.screen_messages
+    return (call.patron_text(greeting, patron),)
+
+
+def _day(day: date | None) -> str | None:
+    return None if day is None else f"{day:%Y%m%d}"
+
+
+def _unproven_status(call: Call, patron: Patron, proven: bool | None) -> PatronStatus:
+    """A wrong PIN opens nothing; without one, only the four permissions are told."""
+    if proven is False:
+        return NOTHING_ALLOWED
+    return PatronStatus(*_status(call, patron)[:4])
+
+
+def _status(call: Call, patron: Patron) -> PatronStatus:
+    """The flags, as far as the account wants to see them."""
+    settings = call.account.settings
+    expired = patron.expires_on is not None and patron.expires_on < call.local_now.date()
+    if settings.permit_all and not expired and not patron.card_lost:
+        return PatronStatus()
+    denies_loans = not settings.permit_loans
     return PatronStatus(
-        not patron.charge_ok,
-        not patron.renew_ok,
-        not patron.recall_ok,
+        denies_loans and not patron.charge_ok,
+        denies_loans and not patron.renew_ok,
+        denies_loans and not patron.recall_ok,
         not patron.hold_ok,
         patron.card_lost,
         patron.too_many_charged,

@@ -31,29 +31,32 @@ SUPPORTED: Mapping[str, tuple[str, str]] = {
 
 
 async def sc_status(call: Call, request: SCStatus) -> ACSStatus:
-    """99 → 98. What the ILS may do now, by its own word."""
-    ils = call.institution.ils
+    """99 → 98. What this terminal may do now, by the ILS's own word."""
+    ils, may = call.institution.ils, call.account.may_send
+    checkin_ok, checkout_ok = await ils.checkin_ok(), await ils.checkout_ok()
     return _status(
         call,
-        checkin_ok=await ils.checkin_ok(),
-        checkout_ok=await ils.checkout_ok(),
-        renewal_ok=call.institution.renewal_ok,
-        status_update_ok=await ils.status_update_ok(),
+        checkin_ok=checkin_ok and "09" in may,
+        checkout_ok=checkout_ok and "11" in may,
+        renewal_ok=not may.isdisjoint({"11", "29", "65"}) and call.institution.renewal_ok,
+        status_update_ok=await ils.status_update_ok() and "01" in may,
         off_line_ok=await ils.offline_ok(),
     )
 
 
-def off_line(call: Call, request: SCStatus, error: CirculationError) -> ACSStatus:
-    """98 with on-line N: the ILS does not answer, and the terminal asks again later."""
-    return _status(call, on_line=False)
+def off_line(call: Call, error: CirculationError) -> ACSStatus:
+    """98 with on-line N: the ILS does not answer, and the terminal asks again later. Whether it
+    may lend meanwhile is the library's to say, who answers for what it then gets."""
+    off_line_ok = call.institution.ils.supports("offline operation")
+    return _status(call, on_line=False, off_line_ok=off_line_ok)
 
 
 def supported_messages(call: Call) -> SupportedMessages:
-    """BX: what the door answers and, if it is not the door's alone, the ILS can do."""
+    """BX: what the terminal may send and, if it is not the door's alone, the ILS can do."""
     ils = call.institution.ils
     return SupportedMessages(
         **{
-            position: code in call.answered and (not name or ils.supports(name))
+            position: code in call.account.may_send and (not name or ils.supports(name))
             for position, (code, name) in SUPPORTED.items()
         }
     )
@@ -69,7 +72,7 @@ def _status(
     status_update_ok: bool = False,
     off_line_ok: bool = False,
 ) -> ACSStatus:
-    institution = call.institution
+    institution, settings = call.institution, call.account.settings
     return ACSStatus(
         on_line_status=on_line,
         checkin_ok=checkin_ok,
@@ -77,12 +80,12 @@ def _status(
         acs_renewal_policy=renewal_ok,
         status_update_ok=status_update_ok,
         off_line_ok=off_line_ok,
-        timeout_period=institution.timeout,
-        retries_allowed=institution.retries,
+        timeout_period=institution.timeout if settings.timeout is None else settings.timeout,
+        retries_allowed=institution.retries if settings.retries is None else settings.retries,
         date_time_sync=call.local_now,
         protocol_version=call.dialect.version,
         institution_id=institution.id,
-        library_name=institution.name,
+        library_name=settings.library_name or institution.name,
         supported_messages=supported_messages(call),
         terminal_location=call.location,
     )
