@@ -6,7 +6,7 @@ import asyncio
 import logging
 import socket
 import tempfile
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ import click
 from msgspec.structs import replace
 
 from bibliobus import __version__
+from bibliobus.running import loop_factory
 
 if TYPE_CHECKING:
     from bibliobus.config import Config
@@ -180,18 +181,19 @@ class _SIP(click.Group):
     """Commands that are imported when one of them is asked for."""
 
     def list_commands(self, context: click.Context) -> list[str]:
-        return ["decode", "lint", "talk"]
+        return ["decode", "lint", "load", "talk"]
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         from bibliobus.sip_commands import decode, lint
+        from bibliobus.sip_load import load
         from bibliobus.sip_talk import talk
 
-        return {"decode": decode, "lint": lint, "talk": talk}.get(name)
+        return {"decode": decode, "lint": lint, "load": load, "talk": talk}.get(name)
 
 
 @main.group(cls=_SIP)
 def sip() -> None:
-    """Tools for SIP2: what a line means, what is wrong with a dialogue, a terminal to talk with."""
+    """Tools for SIP2: what a line means, what is wrong with a dialogue, a terminal, and many."""
 
 
 @main.group()
@@ -257,16 +259,7 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
     from bibliobus.ils import CirculationError
 
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(work)
     except (CirculationError, ConfigError, DatabaseError, OSError) as error:
         raise click.ClickException(str(error)) from error
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's if the extra `fast` is installed, else Python's own."""
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop

@@ -14,6 +14,8 @@ import pytest
 
 BIBLIOBUS = Path(sys.executable).parent / "bibliobus"
 
+SECRETS = {"BIBLIOBUS_SIP_PASSWORD": "kiosk", "BIBLIOBUS_SIP_PIN": "1234"}  # of the demo library
+
 
 class Program:
     """A `bibliobus` that runs until it is stopped."""
@@ -21,7 +23,7 @@ class Program:
     def __init__(self, *arguments: str) -> None:
         self.process = subprocess.Popen(
             [BIBLIOBUS, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            env=os.environ | {"PYTHONUNBUFFERED": "1"} | SECRETS,
         )  # fmt: skip
         self.lines: list[str] = []
 
