@@ -39,6 +39,10 @@ class Program:
     def stop(self, how: signal.Signals = signal.SIGINT) -> int:
         """Send a signal, and wait for the end."""
         self.process.send_signal(how)
+        return self.end()
+
+    def end(self) -> int:
+        """Wait until it ends by itself."""
         assert self.process.stdout is not None
         self.lines += self.process.stdout.readlines()
         self.process.stdout.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from typing import cast
 
@@ -48,9 +49,8 @@ class AsyncTerminal(asyncio.Protocol):
                 )
         except OSError as error:
             host, port = address
-            raise ConnectionLost(
-                f"nobody answers at {host}:{port}: {error.strerror or error or 'no answer in time'}"
-            ) from error
+            why = os.strerror(error.errno) if error.errno else str(error) or "no answer in time"
+            raise ConnectionLost(f"nobody answers at {host}:{port}: {why}") from error
         return terminal
 
     def close(self) -> None:

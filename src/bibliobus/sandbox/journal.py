@@ -28,7 +28,7 @@ from bibliobus.sip2.connection import CHANGES_SOMETHING
 from bibliobus.sip2.messages import ANSWERS, REQUESTS, RESPONSES
 
 _PLAIN = Dialect(max_field_length=2**31, print_width=2**31)
-_KEPT = frozenset(ANSWERS[code] for code in CHANGES_SOMETHING)
+_KEPT = frozenset(ANSWERS[code] for code in CHANGES_SOMETHING) - {ANSWERS["23"]}
 
 
 class Verdict(StrEnum):

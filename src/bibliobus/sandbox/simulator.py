@@ -157,6 +157,8 @@ class _Terminal:
         patron, item, rest = self._work.borrower()
         if rest:
             await asyncio.sleep(rest)
+            if self._simulator.over:
+                return
         if await self._ask(self._work.checkout(patron, item), patron) is not Verdict.REFUSED:
             await self._ask(self._work.checkin(item), patron)
 
