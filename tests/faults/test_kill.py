@@ -73,6 +73,23 @@ def test_what_was_told_stands(
     assert doctor.returncode == 0, doctor.stdout
 
 
+def test_what_killed_terminals_were_told_stands_in_their_journal(
+    start: Programs,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    library, journal = tmp_path / "library.db", tmp_path / "journal.jsonl"
+    server = start("demo", "--sip", "127.0.0.1:0", "--data", str(tmp_path))
+    host, port = server.ready()
+    load = start("sip", "load", f"{host}:{port}", "--journal", str(journal), *LOAD)
+    wait_for_more(journal, load)
+    time.sleep(0.5)
+
+    load.stop(signal.SIGKILL)
+
+    assert server.stop() == 0, server.lines
+    assert_nothing_lost_or_doubled(read_journal(journal), library)
+
+
 def wait_for_more(journal: Path, load: Program) -> None:
     """Wait until the terminals have gone on for a little."""
     deadline = time.monotonic() + 60

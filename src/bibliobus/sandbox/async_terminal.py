@@ -49,8 +49,7 @@ class AsyncTerminal(asyncio.Protocol):
                 )
         except OSError as error:
             host, port = address
-            why = os.strerror(error.errno) if error.errno else str(error) or "no answer in time"
-            raise ConnectionLost(f"nobody answers at {host}:{port}: {why}") from error
+            raise ConnectionLost(f"nobody answers at {host}:{port}: {_reason(error)}") from error
         return terminal
 
     def close(self) -> None:
@@ -113,3 +112,10 @@ class AsyncTerminal(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = self._lost or f"the connection is lost: {exc or 'closed'}"
         self._arrived.set()
+
+
+def _reason(error: OSError) -> str:
+    """In the system's words: asyncio and uvloop have their own, and a time-out has none."""
+    if error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return error.strerror or str(error) or "no answer in time"
