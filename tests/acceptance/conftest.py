@@ -69,6 +69,6 @@ def start() -> Iterator[Programs]:
             each.stop(signal.SIGKILL)
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
-    return subprocess.run([BIBLIOBUS, *arguments], capture_output=True, text=True, timeout=60)
+    return subprocess.run([BIBLIOBUS, *arguments], capture_output=True, text=True, timeout=timeout)

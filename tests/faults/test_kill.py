@@ -69,7 +69,7 @@ def test_what_was_told_stands(
     assert_repeats_get_the_first_answer(read_journal(journal), (host, port))
     assert server.stop() == 0, server.lines
     assert_nothing_lost_or_doubled(read_journal(journal), library)
-    doctor = run("doctor", "--database", f"sqlite:///{library}")
+    doctor = run("doctor", "--database", f"sqlite:///{library}", timeout=60 + 2 * KILLS)
     assert doctor.returncode == 0, doctor.stdout
 
 
