@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,8 +11,6 @@ import click
 from bibliobus import __version__
 
 if TYPE_CHECKING:  # what takes longer to import than `--help` may
-    import asyncio
-
     from bibliobus.config import Config, SIPConfig
     from bibliobus.terminals import Limits
 
@@ -224,7 +222,12 @@ class Lazy(click.Group):
 
 
 class _SIP(Lazy):
-    modules: ClassVar = {"decode": "sip_commands", "lint": "sip_commands", "talk": "sip_talk"}
+    modules: ClassVar = {
+        "decode": "sip_commands",
+        "lint": "sip_commands",
+        "load": "sip_load",
+        "talk": "sip_talk",
+    }
 
 
 class _Terminal(Lazy):
@@ -233,7 +236,7 @@ class _Terminal(Lazy):
 
 @main.group(cls=_SIP)
 def sip() -> None:
-    """Tools for SIP2: what a line means, what is wrong with a dialogue, a terminal to talk with."""
+    """Tools for SIP2: what a line means, what is wrong with a dialogue, a terminal, and many."""
 
 
 @main.group(cls=_Terminal)
@@ -332,18 +335,10 @@ def run(work: Coroutine[Any, Any, None]) -> None:
     from bibliobus.config import ConfigError
     from bibliobus.database import DatabaseError
     from bibliobus.ils import CirculationError
+    from bibliobus.running import loop_factory
 
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(work)
     except (CirculationError, ConfigError, DatabaseError, OSError) as error:
         raise click.ClickException(str(error)) from error
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's if the extra `fast` is installed, else Python's own."""
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -21,6 +23,13 @@ from bibliobus.sip2.describing import (
 from bibliobus.sip2.deviations import printable
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+PROMPTS = {
+    "login_password": ("Password of the terminal", "BIBLIOBUS_SIP_PASSWORD"),
+    "terminal_password": ("Terminal password (AC)", "BIBLIOBUS_SIP_TERMINAL_PASSWORD"),
+    "patron_password": ("PIN", "BIBLIOBUS_SIP_PIN"),
+}
+"""What is asked for each secret, and where a script may have put it instead."""
 
 
 def dialect_options(command: F) -> F:
@@ -51,6 +60,16 @@ def chosen_dialect(preset: str | None, encoding: str | None, delimiter: str | No
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+
+
+def secret(name: str) -> str:
+    """A password or PIN: from the environment, a line of a script, or typed and not shown."""
+    prompt, variable = PROMPTS[name]
+    if (known := os.environ.get(variable)) is not None:
+        return known
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    return getpass.getpass(f"{prompt}: ")
 
 
 # ---------------------------------------------------------------- decode

@@ -6,8 +6,6 @@ else an option, passwords and PINs are asked for and never shown.
 
 from __future__ import annotations
 
-import getpass
-import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -24,15 +22,8 @@ from bibliobus.sip2.codec import secrets
 from bibliobus.sip2.codes import SummaryType
 from bibliobus.sip2.describing import described, read_line, shown
 from bibliobus.sip2.fields import Fixed, Group, Named
-from bibliobus.sip_commands import chosen_dialect, dialect_options
+from bibliobus.sip_commands import chosen_dialect, dialect_options, secret
 from bibliobus.terminals.listening import host_and_port
-
-PROMPTS = {
-    "login_password": ("Password of the terminal", "BIBLIOBUS_SIP_PASSWORD"),
-    "terminal_password": ("Terminal password (AC)", "BIBLIOBUS_SIP_TERMINAL_PASSWORD"),
-    "patron_password": ("PIN", "BIBLIOBUS_SIP_PIN"),
-}
-"""What is asked for each secret, and where a script may have put it instead."""
 
 DEFAULTS: dict[str, object] = {
     "uid_algorithm": "0", "pwd_algorithm": "0", "language": "000", "status_code": "0",
@@ -119,7 +110,7 @@ def _command(cls: type[Message]) -> click.Command:
         fields = {name: value for name, value in given.items() if value is not None}
         for name in secrets(cls.layout) & given.keys():
             if given[name]:
-                fields[name] = _secret(name)
+                fields[name] = secret(name)
             else:
                 del fields[name]
         if "institution_id" in dict(cls.layout.named):
@@ -179,16 +170,6 @@ def _option(name: str, place: Fixed | Named) -> click.Option:
         says = ", ".join(each.name.lower().replace("_", "-") for each in SummaryType)
     kind = FieldType(place.kind)
     return click.Option([name, flag], type=kind, default=DEFAULTS.get(name), help=says)
-
-
-def _secret(name: str) -> str:
-    """A password or PIN: from the environment, a line of a script, or typed and not shown."""
-    prompt, variable = PROMPTS[name]
-    if (known := os.environ.get(variable)) is not None:
-        return known
-    if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\r\n")
-    return getpass.getpass(f"{prompt}: ")
 
 
 @click.command("send", help="A line of your own; number and checksum are added.")
@@ -303,7 +284,7 @@ def talk(
 
 def _log_in(terminal: Terminal, login: str, location: str | None) -> None:
     request = messages.Login(
-        login_user_id=login, login_password=_secret("login_password"), location_code=location
+        login_user_id=login, login_password=secret("login_password"), location_code=location
     )
     answer = terminal.ask(request).message
     if not (isinstance(answer, messages.LoginResponse) and answer.ok):

@@ -14,6 +14,8 @@ import pytest
 
 BIBLIOBUS = Path(sys.executable).parent / "bibliobus"
 
+SECRETS = {"BIBLIOBUS_SIP_PASSWORD": "kiosk", "BIBLIOBUS_SIP_PIN": "1234"}  # of the demo library
+
 
 class Program:
     """A `bibliobus` that runs until it is stopped."""
@@ -21,7 +23,7 @@ class Program:
     def __init__(self, *arguments: str) -> None:
         self.process = subprocess.Popen(
             [BIBLIOBUS, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            env=os.environ | {"PYTHONUNBUFFERED": "1"} | SECRETS,
         )  # fmt: skip
         self.lines: list[str] = []
 
@@ -37,6 +39,10 @@ class Program:
     def stop(self, how: signal.Signals = signal.SIGINT) -> int:
         """Send a signal, and wait for the end."""
         self.process.send_signal(how)
+        return self.end()
+
+    def end(self) -> int:
+        """Wait until it ends by itself."""
         assert self.process.stdout is not None
         self.lines += self.process.stdout.readlines()
         self.process.stdout.close()
@@ -63,6 +69,6 @@ def start() -> Iterator[Programs]:
             each.stop(signal.SIGKILL)
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
-    return subprocess.run([BIBLIOBUS, *arguments], capture_output=True, text=True, timeout=60)
+    return subprocess.run([BIBLIOBUS, *arguments], capture_output=True, text=True, timeout=timeout)

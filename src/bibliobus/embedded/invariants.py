@@ -46,14 +46,20 @@ WHERE items.institution = :institution
         OR holds.pickup_by IS NOT NULL AND transit_to IS NOT NULL
         OR holds.key IS NOT NULL AND holds.pickup_by IS NULL AND transit_to IS NULL)"""
 
-_OVER_THE_LIMIT = f"""
-SELECT items.barcode {_LOANS} AND loans.patron IS NOT NULL AND charged_limit <= (
-    SELECT count(*) FROM loans AS other WHERE other.institution = loans.institution
-        AND other.patron = loans.patron AND other.key < loans.key
-        AND other.lent_at <= loans.lent_at
-        AND (other.ended_at IS NULL OR other.ended_at > loans.lent_at)
-        AND NOT EXISTS (SELECT 1 FROM events WHERE events.institution = other.institution
-            AND events.item = other.item AND events.loan = other.key AND kind = 'undo-checkin'))"""  # noqa: S608 - constant
+# A join, so that SQLite makes itself an index of patrons; and +key, so that it does not rather go
+# through all earlier loans for each one: with 50,000 loans that took more than a minute.
+_OVER_THE_LIMIT = """
+SELECT items.barcode FROM loans
+JOIN items ON items.institution = loans.institution AND items.key = loans.item
+LEFT JOIN loans AS other ON other.institution = loans.institution
+    AND other.patron = loans.patron
+    AND +other.key < +loans.key AND other.lent_at <= loans.lent_at
+    AND (other.ended_at IS NULL OR other.ended_at > loans.lent_at)
+    AND NOT EXISTS (SELECT 1 FROM events WHERE events.institution = other.institution
+        AND events.item = other.item AND events.loan = other.key AND kind = 'undo-checkin')
+WHERE loans.institution = :institution AND loans.patron IS NOT NULL
+GROUP BY loans.key, items.barcode, loans.charged_limit
+HAVING count(other.key) >= loans.charged_limit"""
 
 _OVERTAKEN = """
 SELECT titles.title FROM holds AS first
