@@ -38,11 +38,12 @@ class Caller:
 
     address: Address | None = None  # None: this machine
     certificate: str | None = None  # the SHA-256 fingerprint of what was shown, in hexadecimal
+    is_here: bool = field(init=False)  # it is this machine, for which no limit is meant
 
-    @property
-    def is_here(self) -> bool:
-        """Whether it is this machine itself, for which no limit is meant."""
-        return self.address is None or self.address.is_loopback
+    def __post_init__(self) -> None:
+        """Work out what each message asks for."""
+        here = self.address is None or self.address.is_loopback
+        object.__setattr__(self, "is_here", here)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -295,7 +295,7 @@ def _screen_messages(call: Call, patron: Patron) -> tuple[str, ...]:
 
 
 def _day(day: date | None) -> str | None:
-    return None if day is None else f"{day:%Y%m%d}"
+    return None if day is None else day.isoformat().replace("-", "")  # strftime takes 10 µs
 
 
 def _unproven_status(call: Call, patron: Patron, proven: bool | None) -> PatronStatus:
