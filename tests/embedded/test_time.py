@@ -154,14 +154,40 @@ async def test_what_was_lost_costs_until_it_is_found(ils: EmbeddedILS) -> None:
 
     taken = await ils.checkin("emma1", origin=KIOSK)
     account = await ils.patron_account("ada")
+    await ils.checkout("ada", "emma2", origin=KIOSK)
+    await ils.mark("emma2", Condition.LOST, origin=KIOSK)
+    owes_then = await ils.find_patron("ada")
 
     assert lost.circulation_status == CirculationStatus.LOST
     assert owed is not None
     assert owed.fee_amount == Decimal(20)
     assert taken.item.circulation_status == CirculationStatus.AVAILABLE
     assert account.fees == ()
+    assert owes_then is not None
+    assert owes_then.fee_amount == Decimal(15)  # the 5.00 that were paid are not lost
     with pytest.raises(NothingToUndo):
         await ils.undo_checkout("emma1", origin=KIOSK)
+
+
+async def test_what_was_written_off_stays_so_when_the_finding_is_undone(
+    ils: EmbeddedILS,
+) -> None:
+    await ils.checkout("ada", "emma1", origin=KIOSK)
+    await ils.mark("emma1", Condition.LOST, origin=KIOSK)
+    await ils.pay_fee("ada", Decimal(15), "", payment_type=6, origin=KIOSK)
+    await ils.checkin("emma1", origin=KIOSK)
+
+    undone = await ils.undo_checkin("emma1", origin=KIOSK)
+    again = await ils.checkin("emma1", origin=KIOSK)
+
+    assert undone.patron.fee_amount == Decimal(5)
+    assert again.patron is not None
+    assert again.patron.fee_amount == 0
+    await ils.checkout("ada", "emma1", origin=KIOSK)
+    await ils.mark("emma1", Condition.LOST, origin=KIOSK)
+    owing = await ils.find_patron("ada")
+    assert owing is not None
+    assert owing.fee_amount == Decimal(20)  # there is no credit
 
 
 async def test_nothing_is_undone_after_ten_minutes(ils: EmbeddedILS, clock: Clock) -> None:
@@ -243,6 +269,20 @@ async def test_what_was_lent_off_line_before_a_later_loan_is_over(
     await ils.checkout("ada", "emma1", no_block=True, origin=earlier)
 
     assert (await ils.patron_account("ada")).loans == ()
+
+
+async def test_an_undone_checkin_does_not_keep_an_off_line_loan_away(
+    ils: EmbeddedILS, clock: Clock
+) -> None:
+    earlier = Origin(door="sip2", transaction_at=clock.now + timedelta(hours=1))
+    await ils.checkout("ben", "emma1", origin=KIOSK)
+    clock.forward(hours=2)
+    await ils.checkin("emma1", origin=KIOSK)
+    await ils.undo_checkin("emma1", origin=KIOSK)
+
+    await ils.checkout("ada", "emma1", no_block=True, origin=earlier)
+
+    assert len((await ils.patron_account("ada")).loans) == 1
 
 
 async def test_a_title_is_not_taken_for_the_key_of_another(

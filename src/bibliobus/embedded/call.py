@@ -81,15 +81,16 @@ def record(
     hold: int | None = None,
     payment: int | None = None,
     before: Before | None = None,
+    at: datetime | None = None,
 ) -> None:
-    """Add the event row of this call."""
+    """Add the event row of this call. It happened now, or (off line) `at` another time."""
     origin = call.origin
     row = call.tx.row(
         "INSERT INTO events (institution, at, kind, door, account, location,"
         " patron, item, loan, hold, payment, before)"
         " VALUES (:institution, :now, :kind, :door, :account, :location,"
         " :patron, :item, :loan, :hold, :payment, :before) RETURNING key",
-        now=call.at, kind=kind, door=origin.door, account=origin.account,
+        now=to_database(at or call.now), kind=kind, door=origin.door, account=origin.account,
         location=origin.location, patron=patron, item=item, loan=loan, hold=hold, payment=payment,
         before=None if before in (None, Before()) else msgspec.json.encode(before).decode(),
     )  # fmt: skip

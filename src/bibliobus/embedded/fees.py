@@ -129,6 +129,7 @@ def raise_fee(
     currency: str,
     description: str,
     about: About,
+    written_off: int = 0,
 ) -> int:
     """Book a fee, which the patron's credit pays as far as it goes; its key."""
     key = _add_fee(
@@ -136,12 +137,19 @@ def raise_fee(
         description=description, about=about,
     )  # fmt: skip
     _enter(call, "fee", currency, [("owed", key, amount), ("income", None, -amount)])
+    if written_off:
+        _enter(
+            call, "write-off", currency,
+            [("owed", key, -written_off), ("write-off", None, written_off)],
+        )  # fmt: skip
+        _reduce(call.tx, key, written_off)
     _use_credit(call, patron)
     return key
 
 
 def reverse(call: Call, fee: int) -> None:
-    """Take a fee back: what is still owed of it is owed no more, and what was paid is credit."""
+    """Take a fee back: what is still owed of it is owed no more, what was written off is written
+    off no more, and what was paid is credit."""
     row = call.tx.row(
         "SELECT patron, fee_type, amount, outstanding, currency FROM fees"
         " WHERE institution = :institution AND key = :fee",
@@ -152,7 +160,9 @@ def reverse(call: Call, fee: int) -> None:
     lines: list[tuple[str, int | None, int]] = [("income", None, amount)]
     if outstanding:
         lines.append(("owed", fee, -outstanding))
-    if paid := amount - outstanding:
+    if written_off := _written_off(call.tx, fee):
+        lines.append(("write-off", None, -written_off))
+    if paid := amount - outstanding - written_off:
         lines.append(_credit(call, patron, paid, FeeType(fee_type), currency))
     _enter(call, "reversal", currency, lines, reverses=fee)
     _reduce(call.tx, fee, outstanding)
@@ -170,21 +180,46 @@ def raised_again(call: Call, fee: int) -> int:
     patron, amount, fee_type, currency, description, *about = row
     return raise_fee(
         call, patron, amount, fee_type=FeeType(fee_type), currency=currency,
-        description=description, about=About(*about),
+        description=description, about=About(*about), written_off=_written_off(call.tx, fee),
     )  # fmt: skip
+
+
+def _written_off(tx: Transaction, fee: int) -> int:
+    """How much of a fee was written off, whether or not it was reversed since."""
+    row = tx.row(
+        "SELECT -sum(posting.amount) FROM ledger_postings AS posting"
+        " WHERE posting.institution = :institution AND posting.fee = :fee"
+        " AND EXISTS (SELECT 1 FROM ledger_postings AS other"
+        " WHERE other.institution = posting.institution AND other.entry = posting.entry"
+        " AND other.account = 'write-off' AND other.amount > 0)",
+        fee=fee,
+    )
+    return int(row[0]) if row and row[0] else 0
 
 
 def reverse_replacement(call: Call, loan: int) -> tuple[int, ...]:
     """Take back what was charged because the item of this loan was lost; the fees' keys."""
-    rows = call.tx.rows(
-        "SELECT key FROM fees WHERE institution = :institution AND loan = :loan"
-        " AND fee_type = :replacement AND NOT EXISTS (SELECT 1 FROM ledger_entries"
-        " WHERE institution = :institution AND reverses = fees.key) ORDER BY key",
-        loan=loan, replacement=int(FeeType.REPLACEMENT),
-    )  # fmt: skip
-    for (key,) in rows:
+    keys = tuple(key for key, _ in _of_loan(call.tx, loan, FeeType.REPLACEMENT))
+    for key in keys:
         reverse(call, key)
-    return tuple(key for (key,) in rows)
+    return keys
+
+
+def booked(call: Call, loan: int, fee_type: FeeType) -> Decimal:
+    """What a loan has cost so far, of one kind."""
+    amounts = [amount for _, amount in _of_loan(call.tx, loan, fee_type)]
+    return from_minor(sum(amounts), call.policies.currency)
+
+
+def _of_loan(tx: Transaction, loan: int, fee_type: FeeType) -> list[tuple[int, int]]:
+    """Key and amount of a loan's fees of one kind, but those that were reversed."""
+    rows = tx.rows(
+        "SELECT key, amount FROM fees WHERE institution = :institution AND loan = :loan"
+        " AND fee_type = :fee_type AND NOT EXISTS (SELECT 1 FROM ledger_entries"
+        " WHERE institution = :institution AND reverses = fees.key) ORDER BY key",
+        loan=loan, fee_type=int(fee_type),
+    )  # fmt: skip
+    return [(key, amount) for key, amount in rows]
 
 
 def pay(
@@ -210,7 +245,7 @@ def pay(
     paid = _minor(amount, ours, patron)
     open_fees = _to_pay(call, patron, fee_id)
     credit = max(paid - sum(owed for _, owed in open_fees), 0)
-    if credit and not _keeps_credit(call):
+    if credit and (payment_type == PaymentType.WRITE_OFF or not _keeps_credit(call)):
         raise PaymentNotDue(patron=patron.record)
 
     key = _add_payment(

@@ -181,11 +181,25 @@ def capture(call: Call, copy: Copy, branch: str | None) -> StoredHold | None:
     hold = next(eligible(call, copy), None)
     if hold is None:
         return None
+    return _keep(call, hold, copy.item, branch)
+
+
+def keep_its_copy(call: Call, item: int, branch: str | None) -> StoredHold | None:
+    """An item that waits for a hold is in this branch: the hold, as it is then."""
+    hold = of_copy(call.tx, item)
+    return None if hold is None else _keep(call, hold, item, branch)
+
+
+def _keep(call: Call, hold: StoredHold, item: int, branch: str | None) -> StoredHold | None:
+    """Put an item that is in this branch on the hold shelf, where it may be already, or send it to
+    where that is."""
     destination = call.policies.branch_of(hold.pickup_location)
     here = branch is None or destination in (None, branch)
-    give(call, hold.key, copy.item, pickup_by=call.policies.shelf_until(call.now) if here else None)
-    send(call.tx, copy.item, None if here else destination)
-    return of_copy(call.tx, copy.item)
+    if not here or hold.pickup_by is None:
+        until = call.policies.shelf_until(call.now) if here else None
+        give(call, hold.key, item, pickup_by=until)
+        send(call.tx, item, None if here else destination)
+    return of_copy(call.tx, item)
 
 
 def give(

@@ -62,7 +62,6 @@ class Held(NamedTuple):
 
     key: int
     patron: int
-    on_shelf: bool
 
 
 class StoredItem(NamedTuple):
@@ -225,7 +224,7 @@ def _stored(
     if loan_key is not None:
         loan = OpenLoan(loan_key, patron, from_database(lent_at), from_database(due_at), renewals)
     if held_key is not None:
-        held = Held(held_key, held_for, pickup_by is not None)
+        held = Held(held_key, held_for)
     if condition_name is not None:
         condition = Condition(condition_name)
     copy = Copy(key, title, permanent_location)

@@ -301,6 +301,21 @@ class HoldContract:
         assert found.circulation_status == CirculationStatus.AVAILABLE
         assert await library.ils.hold_queue("a") == []
 
+    async def test_passes_on_the_copy_that_is_not_needed_any_more(
+        self, library: ContractLibrary
+    ) -> None:
+        await library.add(
+            document(
+                patron(), patron("grace"), item(), item("a"), hold(), hold(patron="grace"),
+            )
+        )  # fmt: skip
+        await library.ils.checkin("a", origin=origin())
+
+        await library.ils.checkout("ada", "31000001", no_block=True, origin=origin())
+
+        (ready,) = (await library.ils.patron_account("grace")).holds
+        assert (ready.ready, ready.item_id) == (True, "a")
+
     async def test_serves_a_hold_on_one_copy_with_that_copy(self, library: ContractLibrary) -> None:
         await library.add(
             document(
@@ -615,6 +630,22 @@ class HoldPolicyContract:
         assert (still.alert_type, still.item.destination) == (AlertType.HOLD_ELSEWHERE, "south")
         assert arrived.alert_type == AlertType.HOLD_HERE
         assert arrived.item.circulation_status == CirculationStatus.WAITING_ON_HOLD_SHELF
+        assert ready.ready
+
+    async def test_sends_back_what_has_left_its_hold_shelf(self, library: ContractLibrary) -> None:
+        await library.add(document(patron(), item(permanent_location="stacks"), hold()))
+        await library.ils.checkin("31000001", current_location="desk", origin=origin())
+
+        elsewhere = await library.ils.checkin("31000001", current_location="south", origin=origin())
+        (travels,) = (await library.ils.patron_account("ada")).holds
+        back = await library.ils.checkin("31000001", current_location="desk", origin=origin())
+        (ready,) = (await library.ils.patron_account("ada")).holds
+
+        assert elsewhere.alert_type == AlertType.HOLD_ELSEWHERE
+        assert elsewhere.item.destination == "north"
+        assert elsewhere.item.circulation_status == CirculationStatus.IN_TRANSIT
+        assert (travels.ready, travels.pickup_by) == (False, None)
+        assert back.alert_type == AlertType.HOLD_HERE
         assert ready.ready
 
     async def test_does_not_move_a_hold_whose_copy_is_on_its_way(

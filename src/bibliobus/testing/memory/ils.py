@@ -304,7 +304,7 @@ class MemoryILS(LibraryToRead):
         if first := self._begun(PaymentResult, origin, patron_id, pin):
             return first
         patron = self._state.patron(patron_id)
-        payment = fees.payment(self._state, patron, amount, currency, fee_id)
+        payment = fees.payment(self._state, patron, amount, currency, fee_id, payment_type)
         if transaction_id is None:
             result = fees.pay(self._state, payment)
         else:
