@@ -240,7 +240,7 @@ def _result(call: Call, patron: StoredPatron, item: StoredItem | None, title: in
         patron=patrons.without_contact(patron.record),
         hold=hold.record(position),
         item=_shown(call, item, hold),
-        available=position == 1 and _one_is_in(call, hold),
+        available=_one_is_in(call, patron, hold),
     )
 
 
@@ -251,15 +251,20 @@ def _shown(call: Call, item: StoredItem | None, hold: StoredHold) -> Item | None
     return None if found is None else found.record
 
 
-def _one_is_in(call: Call, hold: StoredHold) -> bool:
-    """Whether a copy that could serve the hold is on its shelf."""
+def _one_is_in(call: Call, patron: StoredPatron, hold: StoredHold) -> bool:
+    """Whether a copy is on its shelf that the patron could borrow for their hold."""
     rows = call.tx.rows(
-        "SELECT key, permanent_location FROM items WHERE institution = :institution"
-        " AND title = :title AND condition IS NULL AND transit_to IS NULL"
+        "SELECT key, permanent_location, item_type FROM items WHERE institution = :institution"
+        " AND title = :title AND (condition IS NULL OR condition = 'damaged')"
+        " AND transit_to IS NULL"
         " AND NOT EXISTS (SELECT 1 FROM loans WHERE loans.institution = items.institution"
         " AND loans.item = items.key AND ended_at IS NULL)"
         " AND NOT EXISTS (SELECT 1 FROM holds WHERE holds.institution = items.institution"
         " AND holds.copy = items.key AND ended_at IS NULL)",
         title=hold.title,
     )
-    return any(holds.can_serve(call, Copy(key, hold.title, home), hold) for key, home in rows)
+    return any(
+        call.policies.loan_rule(patron.record.ptype, item_type, home).lent
+        and holds.queue(call, Copy(key, hold.title, home))[:1] == [patron.key]
+        for key, home, item_type in rows
+    )

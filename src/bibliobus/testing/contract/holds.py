@@ -301,6 +301,34 @@ class HoldContract:
         assert found.circulation_status == CirculationStatus.AVAILABLE
         assert await library.ils.hold_queue("a") == []
 
+    async def test_says_at_any_place_in_the_queue_whether_a_copy_can_be_fetched(
+        self, library: ContractLibrary
+    ) -> None:
+        await library.add(
+            document(
+                patron(), patron("grace"), patron("mary"), item(), item("a"),
+                hold(hold_type=HoldType.SPECIFIC_COPY),
+            )
+        )  # fmt: skip
+        soon = datetime.now(UTC) + timedelta(days=9)
+
+        second = await library.ils.add_hold("grace", item_id="a", origin=origin())
+        third = await library.ils.add_hold("mary", item_id="a", origin=origin())
+        suspended = await library.ils.alter_hold(
+            "ada", item_id="31000001", suspended_until=soon, origin=origin()
+        )
+        served = await library.ils.alter_hold(
+            "mary", item_id="31000001", hold_type=HoldType.SPECIFIC_COPY, origin=origin()
+        )
+
+        assert (second.hold.queue_position, second.available) == (
+            2,
+            True,
+        )  # the first wants another
+        assert not third.available
+        assert not suspended.available
+        assert not served.available  # Grace is before her
+
     async def test_passes_on_the_copy_that_is_not_needed_any_more(
         self, library: ContractLibrary
     ) -> None:
@@ -544,6 +572,21 @@ class HoldPolicyContract:
         await refusal(
             library, HoldNotAllowed, library.ils.add_hold("ada", title_id="Emma", origin=origin())
         )
+
+    async def test_says_that_a_damaged_copy_can_be_fetched_and_a_reference_copy_not(
+        self, library: ContractLibrary
+    ) -> None:
+        await library.add(
+            document(
+                patron(), item("a", title="Emma", condition=Condition.DAMAGED),
+                item("b"), loan("b", "grace"), item("c", item_type="reference"), patron("grace"),
+            )
+        )  # fmt: skip
+
+        damaged = await library.ils.add_hold("ada", item_id="a", origin=origin())
+        not_lent = await library.ils.add_hold("ada", item_id="b", origin=origin())
+
+        assert (damaged.available, not_lent.available) == (True, False)
 
     async def test_refuses_one_hold_too_many(self, library: ContractLibrary) -> None:
         await library.add(
