@@ -1,7 +1,8 @@
 """Lending and renewing, as rules over a transaction: look up, decide, write, answer.
 
-Whatever is locked is locked in one order, the patron before the title and its items, so two
-transactions do not wait for each other.
+Whatever is locked is locked in one order, the patrons before the title and its items, so that two
+transactions do not wait for each other. Whose an item is may turn out too late for that, or a
+third patron be concerned; PostgreSQL then gives up one of the two, and it is run again.
 """
 
 from __future__ import annotations

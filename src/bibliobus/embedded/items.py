@@ -45,6 +45,13 @@ _LOCK_BORROWER = (
     " JOIN items ON items.institution = loans.institution AND items.key = loans.item"
     " WHERE loans.institution = :institution AND barcode = :barcode AND ended_at IS NULL)"
 )
+_LOCK_LAST_BORROWER = (
+    "SELECT key FROM patrons WHERE institution = :institution AND key ="
+    " (SELECT events.patron FROM events"
+    " JOIN items ON items.institution = events.institution AND items.key = events.item"
+    " WHERE events.institution = :institution AND barcode = :barcode"
+    " AND kind <> 'status-update' ORDER BY events.key DESC LIMIT 1)"
+)
 
 
 class OpenLoan(NamedTuple):
@@ -122,6 +129,16 @@ def lock_with_borrower(call: Call, barcode: str) -> StoredItem:
     if item.loan is not None and (locked is None or locked[0] != item.loan.patron):
         patrons.lock_key(call, item.loan.patron)
     return item
+
+
+def lock_with_last_borrower(call: Call, barcode: str) -> StoredItem:
+    """As `lock`, and whoever the item's latest transaction was about is locked before it.
+
+    Raises:
+        ItemNotFound: There is none.
+    """
+    call.tx.lock(_LOCK_LAST_BORROWER, barcode=barcode)
+    return lock(call, barcode)
 
 
 def read_again(call: Call, item: StoredItem) -> StoredItem:
