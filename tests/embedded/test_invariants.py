@@ -79,6 +79,9 @@ BROKEN = {
     "I11: What is owed of fee * is not what the ledger says.": [
         "UPDATE fees SET outstanding = 3 WHERE outstanding > 0"
     ],
+    "I11: A posting for fee * is in another currency.": [
+        "UPDATE fees SET currency = 'USD' WHERE outstanding > 0"
+    ],
     "I12: The payment number T1 was booked more than once.": [
         "DROP INDEX one_payment_per_key",
         "UPDATE payments SET transaction_id = 'T1'",

@@ -70,7 +70,7 @@ PATRONS = {
     "ada": PatronEntry(id="ada", name="Ada", home_library="North", patron_class="adult"),
     "ben": PatronEntry(id="ben", name="Ben", home_library="South", patron_class="child"),
     "cyd": PatronEntry(id="cyd", name="Cyd"),
-    "dan": PatronEntry(id="dan", name="Dan", hold_ok=False, expires="2026-04-01"),
+    "dan": PatronEntry(id="dan", name="Dan", hold_ok=False, recall_ok=False, expires="2026-04-01"),
 }
 ITEMS = {
     "m1": ItemEntry(id="m1", title="Middlemarch", permanent_location="north stacks"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -11,7 +11,9 @@ import pytest
 
 from bibliobus.app import breaches
 from bibliobus.database import Transaction, Verifier
-from bibliobus.embedded import EmbeddedILS
+from bibliobus.embedded import EmbeddedILS, privacy
+from bibliobus.embedded.call import Call
+from bibliobus.embedded.privacy import AT_ONCE
 from bibliobus.ils import (
     CirculationStatus,
     HoldNotFound,
@@ -20,11 +22,13 @@ from bibliobus.ils import (
     OnHoldForAnother,
     Origin,
     PatronList,
+    PaymentResult,
     Secret,
     TooManyWrongPINs,
     WrongPIN,
 )
 from bibliobus.ils.library import Condition, HoldPolicy, InstitutionSettings, LoanPolicy
+from bibliobus.ils.policy import Policies
 from tests.support import Library
 
 SETTINGS = InstitutionSettings(
@@ -32,6 +36,7 @@ SETTINGS = InstitutionSettings(
     loans=LoanPolicy(
         loan_days=7, renewals=2, overdue_fee=Decimal("0.20"), replacement_fee=Decimal(20)
     ),
+    loan_rules=({"item_type": "game", "hold_fee": Decimal("0.10")},),
     holds=HoldPolicy(expire_days=30, shelf_days=3),
 )
 KIOSK = Origin(door="sip2", account="kiosk")
@@ -68,6 +73,7 @@ async def ils(library: Library, clock: Clock) -> AsyncIterator[EmbeddedILS]:
         await library.patron(patron)
     for item in ("emma1", "emma2"):
         await library.item(item, title="Emma")
+    await library.item("go", title="Go", item_type="game")
     verifier = Verifier()
     yield EmbeddedILS("MAIN", SETTINGS, library.app.database, verifier, clock)
     verifier.close()
@@ -349,16 +355,26 @@ PERSONAL = {  # where a patron's key stands beside what they read, or could be f
     "events of holds": "SELECT patron FROM events WHERE hold IS NOT NULL",
     "what undoing needs": "SELECT before FROM events WHERE loan IS NOT NULL",
     "fees": "SELECT COALESCE(title, item, loan) FROM fees",
+} | {  # the ledger knows for ever who owed what at which microsecond
+    f"the ledger, by {moments} of {table}": f"""
+        SELECT fees.patron FROM {table}
+        JOIN ledger_entries AS entry ON entry.at IN ({moments})
+        JOIN ledger_postings AS posting ON posting.entry = entry.key
+        JOIN fees ON fees.key = posting.fee"""
+    for table, moments in (
+        ("loans", "lent_at, due_at, ended_at"),
+        ("holds", "placed_at, waits_since, ended_at"),
+    )
 }
 
 
 async def read_and_returned(ils: EmbeddedILS, clock: Clock) -> None:
-    """Ada had Emma too long, paid for that, and had waited for it before."""
-    await ils.add_hold("ada", title_id="Emma", origin=KIOSK)
-    await ils.checkout("ada", "emma1", origin=KIOSK)
+    """Ada had a game too long, paid for that, and had waited for it before, which cost her, too."""
+    await ils.add_hold("ada", title_id="Go", fee_acknowledged=True, origin=KIOSK)
+    await ils.checkout("ada", "go", origin=KIOSK)
     clock.forward(days=9)
-    await ils.checkin("emma1", origin=KIOSK)
-    await ils.pay_fee("ada", Decimal("0.40"), "EUR", payment_type=0, origin=KIOSK)
+    await ils.checkin("go", origin=KIOSK)
+    await ils.pay_fee("ada", Decimal("0.50"), "EUR", payment_type=0, origin=KIOSK)
 
 
 async def known(library: Library) -> dict[str, bool]:
@@ -404,7 +420,56 @@ async def test_a_reading_history_is_kept_for_whoever_wants_one(
     await library.patron("eve", keeps_history=True)
     await ils.checkout("eve", "emma1", origin=KIOSK)
     await ils.checkin("emma1", origin=KIOSK)
+    await ils.add_hold("eve", title_id="Go", fee_acknowledged=True, origin=KIOSK)
+    await ils.cancel_hold("eve", title_id="Go", origin=KIOSK)
+    await ils.pay_fee("eve", Decimal("0.10"), "EUR", payment_type=0, origin=KIOSK)
     clock.forward(days=400)
     await ils.sweep()
 
-    assert (await known(library))["loans"]
+    kept = await known(library)
+    assert (kept["loans"], kept["holds"], kept["fees"]) == (True, True, True)
+
+
+async def test_forgets_so_little_at_a_time_that_nobody_waits_long(
+    ils: EmbeddedILS, clock: Clock, library: Library
+) -> None:
+    await library.patron("eve")
+    await ils.add_hold("eve", title_id="Go", fee_acknowledged=True, origin=KIOSK)
+    await ils.pay_fee("eve", Decimal("0.10"), "EUR", payment_type=0, origin=KIOSK)
+    clock.forward(days=30)
+    title = "(SELECT max(title) FROM fees)"
+
+    def fill(tx: Transaction) -> None:
+        for _ in range(AT_ONCE):
+            tx.run(
+                "INSERT INTO fees (institution, patron, fee_type, amount, outstanding, currency,"
+                " description, title, raised_at) SELECT institution, patron, 1, 0, 0, 'EUR', '',"
+                f" {title}, 1 FROM fees WHERE amount > 0"
+            )
+
+    def forget(tx: Transaction) -> bool:
+        return privacy.forget(Call(tx, Policies(SETTINGS), KIOSK, clock))
+
+    await library.app.database.write(fill)
+
+    assert await library.app.database.write(forget, "MAIN")
+    assert not await library.app.database.write(forget, "MAIN")
+
+
+async def test_a_payment_that_may_come_again_is_kept_without_a_name(
+    ils: EmbeddedILS, library: Library
+) -> None:
+    await ils.add_hold("ada", title_id="Go", fee_acknowledged=True, origin=KIOSK)
+
+    def pay() -> Awaitable[PaymentResult]:
+        origin = kiosk("1", "one")
+        return ils.pay_fee("ada", Decimal("0.10"), "EUR", payment_type=0, origin=origin)
+
+    first = await pay()
+
+    def kept(tx: Transaction) -> list[str]:
+        return [text for (text,) in tx.rows("SELECT result FROM replays WHERE event IS NOT NULL")]
+
+    (text,) = await library.app.database.read(kept)
+    assert "ada" not in text.lower()
+    assert await pay() == first

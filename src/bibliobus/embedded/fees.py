@@ -31,6 +31,7 @@ from bibliobus.ils import (
     FeePayment,
     FeeType,
     Item,
+    Patron,
     PaymentKeyUsed,
     PaymentNotDue,
     PaymentResult,
@@ -262,17 +263,16 @@ def pay(
     _enter(call, "payment", ours, [*lines, (till, None, paid)], payment=key)
     record(call, "payment", patron=patron.key, payment=key)
     result = _payment_result(call, patron, key, shares, credit)
-    kept = replace(result, patron=patrons.nobody(result.patron))
     call.tx.run(
         "UPDATE payments SET result = :result WHERE institution = :institution AND key = :key",
-        result=msgspec.json.encode(kept).decode(), key=key,
+        result=msgspec.json.encode(kept(result)).decode(), key=key,
     )  # fmt: skip
     return result
 
 
 def _to_pay(call: Call, patron: StoredPatron, fee_id: str | None) -> list[tuple[int, int]]:
     """The fees that a payment may go to, the one that was named first."""
-    open_fees = _open_fees(call.tx, patron.key)
+    open_fees = _open_fees(call.tx, patron.key, call.policies.currency)
     if fee_id is None:
         return open_fees
     named = [each for each in open_fees if str(each[0]) == fee_id]
@@ -316,9 +316,26 @@ def _paid_before(
     if (row[0], from_minor(row[1], row[2]), row[2], row[3]) != content:
         raise PaymentKeyUsed(patron=patron.record)
     first = msgspec.json.decode(row[4], type=PaymentResult)
+    return replace(first, patron=payer(call, first))
+
+
+def kept(result: PaymentResult) -> PaymentResult:
+    """What of a payment's result may be kept for as long as it may come again."""
+    return replace(result, patron=patrons.nobody(result.patron))
+
+
+def payer(call: Call, first: PaymentResult) -> Patron:
+    """The patron of a result that was kept, who is called as they are now."""
+    row = call.tx.row(
+        "SELECT patron FROM payments WHERE institution = :institution AND key = :key",
+        key=int(first.transaction_id),
+    )
+    patron = None if row is None else patrons.by_key(call, row[0])
+    if patron is None:  # erased meanwhile
+        return first.patron
     now = patron.record
     known = {"id": now.id, "name": now.name, "screen_messages": now.screen_messages}
-    return replace(first, patron=replace(first.patron, **known))
+    return replace(first.patron, **known)
 
 
 def _add_payment(
@@ -352,13 +369,13 @@ def _minor(amount: Decimal, currency: str, patron: StoredPatron) -> int:
     return minor
 
 
-def _open_fees(tx: Transaction, patron: int) -> list[tuple[int, int]]:
-    """Key and what is still owed, the oldest first."""
+def _open_fees(tx: Transaction, patron: int, currency: str) -> list[tuple[int, int]]:
+    """Key and what is still owed in a currency, the oldest first."""
     rows = tx.rows(
         "SELECT key, outstanding FROM fees WHERE institution = :institution AND patron = :patron"
-        " AND outstanding > 0 ORDER BY key",
-        patron=patron,
-    )
+        " AND outstanding > 0 AND currency = :currency ORDER BY key",
+        patron=patron, currency=currency,
+    )  # fmt: skip
     return [(key, outstanding) for key, outstanding in rows]
 
 
@@ -392,9 +409,9 @@ def _use_credit(call: Call, patron: int) -> None:
         patron=patron,
     )
     for credit, left, currency in credits:
-        shares = _shares(_open_fees(call.tx, patron), left)
+        shares = _shares(_open_fees(call.tx, patron, currency), left)
         if not shares:
-            break
+            continue
         spent = sum(share for _, share in shares)
         lines: list[tuple[str, int | None, int]] = [("owed", fee, -share) for fee, share in shares]
         for fee, share in shares:
