@@ -109,8 +109,9 @@ async def test_all_books_come_back_while_all_are_renewed(
     assert await breaches(library.app) == []
 
 
+@pytest.mark.parametrize("number", ["T", "T\0", "T\udce9"])  # whatever a device takes for one
 async def test_one_payment_number_for_two_patrons(
-    library: Library, here: EmbeddedILS, there: EmbeddedILS
+    library: Library, here: EmbeddedILS, there: EmbeddedILS, number: str
 ) -> None:
     for n in range(ROUNDS):
         patrons = [await library.patron(f"a{n}"), await library.patron(f"b{n}")]
@@ -121,7 +122,12 @@ async def test_one_payment_number_for_two_patrons(
         outcomes = await asyncio.gather(
             *(
                 ils.pay_fee(
-                    patron, Decimal(1), "", payment_type=0, transaction_id=f"T{n}", origin=KIOSK
+                    patron,
+                    Decimal(1),
+                    "",
+                    payment_type=0,
+                    transaction_id=f"{number}{n}",
+                    origin=KIOSK,
                 )
                 for ils, patron in zip((here, there), patrons, strict=True)
             ),

@@ -211,6 +211,7 @@ INVARIANTS = (
 
 def breaches(tx: Transaction) -> Iterator[str]:
     """A sentence for each breach in the transaction's institution, with the rule's number."""
-    for number, breach, query in INVARIANTS:
-        for (name,) in tx.rows(query):
-            yield f"{number}: {breach.format(name)}"
+    with tx.unhurried():
+        for number, breach, query in INVARIANTS:
+            for (name,) in tx.rows(query):
+                yield f"{number}: {breach.format(name)}"
