@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from bibliobus.database import from_database
+from bibliobus.database import from_database, storable
 from bibliobus.embedded import holds, patrons
 from bibliobus.embedded.call import Call, record
 from bibliobus.embedded.fees import About
@@ -153,18 +153,18 @@ def note(
 ) -> StoredItem:
     """Keep what a terminal said of an item: where it is now, and its properties (None: nothing)."""
     was = item.record
-    record = replace(
+    noted = replace(
         was,
-        current_location=was.current_location if location is None else location,
-        item_properties=was.item_properties if properties is None else properties,
+        current_location=was.current_location if location is None else storable(location),
+        item_properties=was.item_properties if properties is None else storable(properties),
     )
-    if record != was:
+    if noted != was:
         call.tx.run(
             "UPDATE items SET current_location = :location, properties = :properties"
             " WHERE institution = :institution AND key = :key",
-            location=record.current_location, properties=record.item_properties, key=item.key,
+            location=noted.current_location, properties=noted.item_properties, key=item.key,
         )  # fmt: skip
-    return item._replace(record=record)
+    return item._replace(record=noted)
 
 
 def set_condition(call: Call, item: StoredItem, condition: str | None) -> None:
@@ -204,7 +204,7 @@ def _status(
         (condition is Condition.IN_PROCESS, CirculationStatus.IN_PROCESS),
         (True, CirculationStatus.AVAILABLE),
     )
-    return next(status for holds, status in found if holds)
+    return next(status for is_so, status in found if is_so)
 
 
 def _stored(
