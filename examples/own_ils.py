@@ -28,7 +28,7 @@ R = TypeVar("R")
 LOAN_TIME, LOAN_LIMIT, RENEWALS = timedelta(days=21), 3, 1
 OPERATIONS = {
     "patron status request", "patron information", "end patron session", "item information",
-    "checkout", "checkin", "renew", "magnetic media",
+    "checkout", "checkin", "renew", "magnetic media", "offline operation",
 }  # fmt: skip
 FIND_ITEM = "SELECT item FROM items WHERE id = ?"
 TABLES = """

@@ -85,16 +85,15 @@ def record(
 ) -> None:
     """Add the event row of this call. It happened now, or (off line) `at` another time."""
     origin = call.origin
-    row = call.tx.row(
+    call.event = call.tx.add(
         "INSERT INTO events (institution, at, kind, door, account, location,"
         " patron, item, loan, hold, payment, before)"
         " VALUES (:institution, :now, :kind, :door, :account, :location,"
-        " :patron, :item, :loan, :hold, :payment, :before) RETURNING key",
+        " :patron, :item, :loan, :hold, :payment, :before)",
         now=to_database(at or call.now), kind=kind, door=origin.door, account=origin.account,
         location=origin.location, patron=patron, item=item, loan=loan, hold=hold, payment=payment,
         before=None if before in (None, Before()) else msgspec.json.encode(before).decode(),
     )  # fmt: skip
-    call.event = row[0] if row else None
 
 
 def last_event(call: Call, item: int) -> LastEvent | None:

@@ -326,16 +326,15 @@ def _lend(
     ended_at: datetime | None = None,
 ) -> CheckoutResult:
     """Write a loan. What is history already (`ended_at`) changes nothing else."""
-    row = call.tx.row(
+    loan = call.tx.add(
         "INSERT INTO loans (institution, patron, item, lent_at, due_at, renewals, no_block,"
         " ended_at, charged_limit, renewal_limit) VALUES (:institution, :patron, :item, :lent_at,"
-        " :due_at, 0, :no_block, :ended_at, :charged_limit, :renewal_limit) RETURNING key",
+        " :due_at, 0, :no_block, :ended_at, :charged_limit, :renewal_limit)",
         patron=patron.key, item=item.key, no_block=no_block, lent_at=to_database(lent_at),
         due_at=to_database(due_at), ended_at=to_database(ended_at),
         charged_limit=None if no_block else patron.record.charged_limit,
         renewal_limit=None if no_block else rule.renewals,
     )  # fmt: skip
-    loan = int(row[0]) if row else 0
     before = Before() if ended_at is not None else _take_from_holds(call, patron, item)
     fee = fees.charge(call, price, patron.key, item.about(loan)) if price else None
     if fee is not None:

@@ -348,15 +348,14 @@ def _add_payment(
     transaction_id: str | None,
     fee_id: str | None,
 ) -> int:
-    row = call.tx.row(
+    return call.tx.add(
         "INSERT INTO payments (institution, patron, at, amount, currency, fee_type, payment_type,"
         " account, transaction_id, fee, result) VALUES (:institution, :patron, :now, :amount,"
-        " :currency, :fee_type, :payment_type, :account, :transaction_id, :fee, '') RETURNING key",
+        " :currency, :fee_type, :payment_type, :account, :transaction_id, :fee, '')",
         patron=patron.key, now=call.at, amount=paid, currency=call.policies.currency,
         fee_type=int(fee_type), payment_type=int(payment_type),
         account=call.origin.account or "", transaction_id=transaction_id, fee=fee_id,
     )  # fmt: skip
-    return int(row[0]) if row else 0
 
 
 def _minor(amount: Decimal, currency: str, patron: StoredPatron) -> int:
@@ -430,14 +429,13 @@ def _add_fee(
     description: str,
     about: About,
 ) -> int:
-    row = call.tx.row(
+    return call.tx.add(
         "INSERT INTO fees (institution, patron, fee_type, amount, outstanding, currency,"
         " description, title, item, loan, raised_at) VALUES (:institution, :patron, :fee_type,"
-        " :amount, :amount, :currency, :description, :title, :item, :loan, :now) RETURNING key",
+        " :amount, :amount, :currency, :description, :title, :item, :loan, :now)",
         patron=patron, fee_type=int(fee_type), amount=amount, currency=currency,
         description=description, now=call.at, **about._asdict(),
     )  # fmt: skip
-    return int(row[0]) if row else 0
 
 
 def _reduce(tx: Transaction, fee: int, share: int) -> None:
@@ -459,16 +457,16 @@ def _enter(
 ) -> None:
     """Write an entry: account, fee and amount of each posting."""
     assert sum(amount for _, _, amount in lines) == 0  # noqa: S101 - double entry
-    row = call.tx.row(
+    entry = call.tx.add(
         "INSERT INTO ledger_entries (institution, at, kind, payment, reverses)"
-        " VALUES (:institution, :now, :kind, :payment, :reverses) RETURNING key",
+        " VALUES (:institution, :now, :kind, :payment, :reverses)",
         now=call.at, kind=kind, payment=payment, reverses=reverses,
     )  # fmt: skip
     for account, fee, amount in lines:
         call.tx.run(
             "INSERT INTO ledger_postings (institution, entry, account, fee, amount, currency)"
             " VALUES (:institution, :entry, :account, :fee, :amount, :currency)",
-            entry=row[0] if row else 0, account=account, fee=fee, amount=amount, currency=currency,
+            entry=entry, account=account, fee=fee, amount=amount, currency=currency,
         )  # fmt: skip
 
 

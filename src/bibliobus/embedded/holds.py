@@ -113,10 +113,12 @@ def title_held(tx: Transaction, patron: int, title_id: str) -> int | None:
 
 
 def lock_title(call: Call, title: int) -> None:
-    """Keep everybody else from this title's items and holds until the transaction ends."""
+    """Keep everybody else from this title's items and holds, which are settled, until the
+    transaction ends."""
     sql = "SELECT 1 FROM titles WHERE institution = :institution AND key = :key"
     call.tx.lock(sql, key=title)
     call.locked()
+    settle(call, title)
 
 
 def of_title(tx: Transaction, title: int) -> list[StoredHold]:
@@ -200,6 +202,28 @@ def _keep(call: Call, hold: StoredHold, item: int, branch: str | None) -> Stored
         give(call, hold.key, item, pickup_by=until)
         send(call.tx, item, None if here else destination)
     return of_copy(call.tx, item)
+
+
+def place(
+    call: Call,
+    patron: int,
+    title: int,
+    item: int | None,
+    *,
+    hold_type: HoldType,
+    pickup_location: str | None,
+    expires_at: datetime | None,
+) -> None:
+    """Put a patron into the queue of a title, or of this item."""
+    hold = call.tx.add(
+        "INSERT INTO holds (institution, priority, patron, title, item, hold_type, pickup_location,"
+        " placed_at, waits_since, expires_at) VALUES (:institution, 0, :patron, :title, :item,"
+        " :hold_type, :pickup_location, :now, :now, :expires_at)",
+        patron=patron, title=title, item=item if hold_type is HoldType.SPECIFIC_COPY else None,
+        hold_type=int(hold_type), pickup_location=pickup_location, now=call.at,
+        expires_at=to_database(expires_at),
+    )  # fmt: skip
+    record(call, "hold", patron=patron, hold=hold)
 
 
 def give(

@@ -59,17 +59,12 @@ def add(
 
     if expires_at is None or expires_at <= call.now:
         expires_at = call.policies.hold_expires_at(call.now)
-    row = call.tx.row(
-        "INSERT INTO holds (institution, priority, patron, title, item, hold_type, pickup_location,"
-        " placed_at, waits_since, expires_at) VALUES (:institution, 0, :patron, :title, :item,"
-        " :hold_type, :pickup_location, :now, :now, :expires_at) RETURNING key",
-        patron=patron.key, title=title, hold_type=int(hold_type), pickup_location=place,
-        item=item.key if item is not None and hold_type == HoldType.SPECIFIC_COPY else None,
-        now=call.at, expires_at=to_database(expires_at),
+    holds.place(
+        call, patron.key, title, None if item is None else item.key,
+        hold_type=hold_type, pickup_location=place, expires_at=expires_at,
     )  # fmt: skip
     about = fees.About(title, None if item is None else item.key)
     fee = fees.charge(call, price, patron.key, about)
-    record(call, "hold", patron=patron.key, hold=row[0] if row else None)
     return replace(_result(call, patron, item, title), fee=fee)
 
 
@@ -134,7 +129,6 @@ def _named(call: Call, item_id: str | None, title_id: str | None) -> tuple[Store
         raise TitleNotFound
     title = holds.title_key(call.tx, title_id)
     holds.lock_title(call, title)
-    holds.settle(call, title)
     return None, title
 
 
@@ -156,7 +150,6 @@ def _theirs(
         raise HoldNotFound(patron=patron.record)
     if item is None:
         holds.lock_title(call, title)
-        holds.settle(call, title)
     hold = holds.of_patron_on_title(call.tx, patron.key, title)
     if hold is None:
         raise HoldNotFound(patron=patron.record, item=None if item is None else item.record)

@@ -78,7 +78,8 @@ class Policies:
 
     def due_at(self, rule: LoanRule, lent_at: datetime) -> datetime:
         """When a loan that begins then is due: at closing time of a day that is not closed, or
-        after some hours, but not after closing time. Always after its beginning."""
+        after some hours, but not after that day's closing time, unless it begins after that.
+        Always after its beginning."""
         if rule.loan_hours is None and not rule.in_library:
             return self._closing_after(lent_at, rule.loan_days)
         lent_at = lent_at.astimezone(UTC)  # hours are hours, whatever a local clock does

@@ -110,6 +110,8 @@ class ILSContract(
         assert library.ils.supports("checkout")
         assert not library.ils.supports("juggling")
         assert await library.ils.checkout_ok()
+        off_line = await library.ils.offline_ok()
+        assert library.ils.supports("offline operation") == off_line
 
     async def test_minds_no_institution_id(self, library: ContractLibrary) -> None:
         for id in ("MAIN", "elsewhere", "", "\udcff"):
