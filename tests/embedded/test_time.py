@@ -27,7 +27,13 @@ from bibliobus.ils import (
     TooManyWrongPINs,
     WrongPIN,
 )
-from bibliobus.ils.library import Condition, HoldPolicy, InstitutionSettings, LoanPolicy
+from bibliobus.ils.library import (
+    Condition,
+    HoldPolicy,
+    InstitutionSettings,
+    LoanPolicy,
+    PatronLimits,
+)
 from bibliobus.ils.policy import Policies
 from tests.support import Library
 
@@ -37,6 +43,7 @@ SETTINGS = InstitutionSettings(
         loan_days=7, renewals=2, overdue_fee=Decimal("0.20"), replacement_fee=Decimal(20)
     ),
     loan_rules=({"item_type": "game", "hold_fee": Decimal("0.10")},),
+    limits=PatronLimits(hold_limit=1),
     holds=HoldPolicy(expire_days=30, shelf_days=3),
 )
 KIOSK = Origin(door="sip2", account="kiosk")
@@ -107,6 +114,19 @@ async def test_whoever_touches_the_item_first_settles_it(ils: EmbeddedILS, clock
     lent = await ils.checkout("ben", "emma1", origin=KIOSK)  # without any sweep
 
     assert lent.patron.id == "ben"
+
+
+async def test_a_hold_that_is_over_counts_no_more(ils: EmbeddedILS, clock: Clock) -> None:
+    await ils.add_hold("ada", title_id="Emma", origin=KIOSK)
+    clock.forward(days=40)
+
+    again = await ils.add_hold("ada", title_id="Emma", origin=KIOSK)  # as many as she may have
+    await ils.checkin("emma1", origin=KIOSK)
+    clock.forward(days=4)
+    lent = await ils.checkout("ada", "emma1", origin=KIOSK)
+
+    assert again.patron.unavailable_hold_count == 1
+    assert (lent.patron.hold_count, lent.patron.unavailable_hold_count) == (0, 0)
 
 
 async def test_a_hold_is_given_up_after_its_time(ils: EmbeddedILS, clock: Clock) -> None:

@@ -30,6 +30,7 @@ class Call:
     clock: Callable[[], datetime]
     now: datetime = field(init=False)
     event: int | None = None  # the last one written
+    settled: bool = False  # holds have ended in it: patrons that were read before have fewer
 
     def __post_init__(self) -> None:
         self.now = self.clock()

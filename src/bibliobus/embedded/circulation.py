@@ -344,7 +344,7 @@ def _lend(
         call, kind, patron=patron.key, item=item.key, loan=loan, hold=before.filled, before=before,
         at=lent_at,
     )  # fmt: skip
-    if before == Before() and not no_block:  # nothing but the loan is new
+    if before == Before() and not no_block and not call.settled:  # nothing but the loan is new
         lent = replace(item.record, circulation_status=CirculationStatus.CHARGED, due_at=due_at)
         charged = patron.record.charged_count + 1
         borrower = patrons.without_contact(

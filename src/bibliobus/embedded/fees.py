@@ -91,11 +91,11 @@ def price(call: Call, amount: Decimal, fee_type: FeeType, item: Item) -> Price:
 
 
 def check_acknowledged(
-    price: Price, acknowledged: bool, *, patron: StoredPatron, item: Item | None
+    cost: Price, acknowledged: bool, *, patron: StoredPatron, item: Item | None
 ) -> None:
-    """Raises FeeNotAcknowledged, unless the patron accepts the price or there is none."""
-    if price.amount and not acknowledged:
-        raise FeeNotAcknowledged(patron=patron.record, item=item, fee=price.fee())
+    """Raises FeeNotAcknowledged, unless the patron accepts the cost or there is none."""
+    if cost.amount and not acknowledged:
+        raise FeeNotAcknowledged(patron=patron.record, item=item, fee=cost.fee())
 
 
 def of_patron(tx: Transaction, patron: int) -> list[Fee]:
@@ -103,14 +103,14 @@ def of_patron(tx: Transaction, patron: int) -> list[Fee]:
     return [_fee(*row) for row in tx.rows(_OPEN, patron=patron)]
 
 
-def charge(call: Call, price: Price, patron: int, about: About) -> Fee | None:
-    """Book a price as a fee of this patron; None if it costs nothing."""
-    if not price.amount:
+def charge(call: Call, cost: Price, patron: int, about: About) -> Fee | None:
+    """Book a cost as a fee of this patron; None if there is none."""
+    if not cost.amount:
         return None
-    fee = price.fee()
-    amount = to_minor(price.amount, price.currency)
+    fee = cost.fee()
+    amount = to_minor(cost.amount, cost.currency)
     key = raise_fee(
-        call, patron, amount, fee_type=price.fee_type, currency=price.currency,
+        call, patron, amount, fee_type=cost.fee_type, currency=cost.currency,
         description=fee.description, about=about,
     )  # fmt: skip
     return replace(fee, id=str(key), raised_at=call.now)

@@ -296,6 +296,7 @@ def settle(call: Call, title: int) -> bool:
     for hold in over:
         if hold.copy is not None:
             pass_on(call, hold.copy)
+    call.settled = call.settled or bool(over)
     return bool(over)
 
 

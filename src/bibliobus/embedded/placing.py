@@ -46,6 +46,8 @@ def add(
     if item_id is None and hold_type == HoldType.SPECIFIC_COPY:
         raise ItemNotFound(patron=patron.record)
     item, title = _named(call, item_id, title_id)
+    if call.settled:
+        patron = patrons.by_key(call, patron.key) or patron
     rule = _rule(call, patron, item, title)
     _check_may_hold(call, rule, patron, item, title)
     place = _pickup_location(call, patron, pickup_location)

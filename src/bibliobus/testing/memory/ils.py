@@ -325,6 +325,7 @@ class MemoryILS(LibraryToRead):
         if first := self._begun(Item, origin):
             return first
         item = self._state.item(item_id)
+        holds.settle(self._state, item.title)
         item.note(item_properties)
         return self._state.results.keep(origin, shown.item(self._state, item))
 
@@ -345,6 +346,7 @@ class MemoryILS(LibraryToRead):
         """
         self._state.tick()
         item = self._state.item(item_id)
+        holds.settle(self._state, item.title)
         conditions.mark(self._state, item, condition)
         return shown.item(self._state, item)
 
