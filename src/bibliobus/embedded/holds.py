@@ -219,7 +219,7 @@ def place(
         "INSERT INTO holds (institution, priority, patron, title, item, hold_type, pickup_location,"
         " placed_at, waits_since, expires_at) VALUES (:institution, 0, :patron, :title, :item,"
         " :hold_type, :pickup_location, :now, :now, :expires_at)",
-        patron=patron, title=title, item=item if hold_type is HoldType.SPECIFIC_COPY else None,
+        patron=patron, title=title, item=item if hold_type == HoldType.SPECIFIC_COPY else None,
         hold_type=int(hold_type), pickup_location=pickup_location, now=call.at,
         expires_at=to_database(expires_at),
     )  # fmt: skip
