@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -69,9 +70,16 @@ class Recorder:
         self._said.append(Statement(sql, parameters, "run"))
         return self._tx.run(sql, **parameters)
 
+    def add(self, sql: str, **parameters: Any) -> int:
+        self._said.append(Statement(f"{sql} RETURNING key", parameters, "row"))
+        return self._tx.add(sql, **parameters)
+
     def lock(self, sql: str, **parameters: Any) -> None:
         self._said.append(Statement(f"{sql} FOR UPDATE", parameters, "lock"))
         self._tx.lock(sql, **parameters)
+
+    def unhurried(self) -> AbstractContextManager[object]:
+        return self._tx.unhurried()
 
     def script(self, sql: str) -> None:
         raise NotImplementedError("no migration is measured here")

@@ -21,19 +21,21 @@ from msgspec.structs import replace
 
 from bibliobus import ils
 from bibliobus.ils.library import Library, PatronEntry
+from bibliobus.ils.policy import OFF_LINE_AT_MOST
 
 R = TypeVar("R")
 
 LOAN_TIME, LOAN_LIMIT, RENEWALS = timedelta(days=21), 3, 1
 OPERATIONS = {
     "patron status request", "patron information", "end patron session", "item information",
-    "checkout", "checkin", "renew", "magnetic media",
+    "checkout", "checkin", "renew", "magnetic media", "offline operation",
 }  # fmt: skip
 FIND_ITEM = "SELECT item FROM items WHERE id = ?"
 TABLES = """
 CREATE TABLE IF NOT EXISTS patrons (id TEXT PRIMARY KEY, entry TEXT);
 CREATE TABLE IF NOT EXISTS items (id TEXT PRIMARY KEY, item TEXT);
 CREATE TABLE IF NOT EXISTS loans (item TEXT PRIMARY KEY, patron TEXT, loan TEXT);
+CREATE TABLE IF NOT EXISTS returns (item TEXT PRIMARY KEY, at TEXT);
 CREATE TABLE IF NOT EXISTS done (account TEXT, key BLOB, result TEXT, UNIQUE (account, key));
 """
 
@@ -145,9 +147,9 @@ class OwnILS:
             item, (borrower, loan) = await self._item(item_id), self._loan(item_id)
             now = datetime.now(UTC)
             if no_block:
-                lent_at = min(origin.transaction_at or now, now)
+                lent_at = _off_line_at(origin.transaction_at, now)
                 due_at = no_block_due_at or lent_at + LOAN_TIME
-                if loan is None or lent_at >= loan.lent_at:
+                if lent_at >= max(self._came_back(item_id), loan.lent_at if loan else lent_at):
                     self._lend(patron_id, item_id, lent_at, due_at)
             elif blocks := _blocks(self._entry(patron_id)):
                 raise type(blocks[0])(str(blocks[0]), patron=patron, item=item, also=blocks[1:])
@@ -200,8 +202,12 @@ class OwnILS:
             item, (borrower, loan) = await self._item(item_id), self._loan(item_id)
             if loan is None and not no_block:
                 raise ils.NotOnLoan(item=item)
-            came_back = returned_at or origin.transaction_at
-            newer = no_block and loan and came_back and came_back < loan.lent_at
+            came_back = now = datetime.now(UTC)
+            if no_block:
+                came_back = _off_line_at(returned_at or origin.transaction_at, now)
+            newer = loan is not None and came_back < loan.lent_at
+            last = max(came_back, self._came_back(item_id))
+            self._run("INSERT OR REPLACE INTO returns VALUES (?, ?)", item_id, _text(last))
             if loan is not None and not newer:
                 self._run("DELETE FROM loans WHERE item = ?", item_id)
                 item = replace(
@@ -263,6 +269,10 @@ class OwnILS:
         sql = "SELECT patron, loan FROM loans WHERE item = ?"
         row = self._db.execute(sql, (item_id,)).fetchone()
         return ("", None) if row is None else (row[0], _read(row[1], ils.Loan))
+
+    def _came_back(self, item_id: str) -> datetime:
+        never = datetime.min.replace(tzinfo=UTC)
+        return self._get(datetime, "SELECT at FROM returns WHERE item = ?", item_id) or never
 
     def _loans_of(self, patron_id: str) -> list[ils.Loan]:
         rows = self._db.execute("SELECT loan FROM loans WHERE patron = ?", (patron_id,))
@@ -341,6 +351,11 @@ def _blocks(entry: PatronEntry | None) -> tuple[ils.PatronBlocked, ...]:
         (not entry.charge_ok, ils.PatronBlocked(entry.blocked_because)),
     )
     return tuple(block for is_so, block in reasons if is_so)
+
+
+def _off_line_at(claimed: datetime | None, now: datetime) -> datetime:
+    """When something was done off line: as the terminal says, unless its clock cannot be right."""
+    return claimed if claimed and now - OFF_LINE_AT_MOST <= claimed <= now else now
 
 
 def _hash(patron_id: str, pin: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -167,6 +168,43 @@ async def test_a_closed_database_says_so(database_url: str) -> None:
         await add(database, "a")
 
 
+async def test_a_database_that_closes_says_so(database_url: str) -> None:
+    database = open_database(database_url)
+    await database.open()
+    last = asyncio.ensure_future(database.write(lambda tx: time.sleep(0.2)))
+    await asyncio.sleep(0.05)
+    closing = asyncio.ensure_future(database.close())
+    await asyncio.sleep(0.05)
+
+    with pytest.raises(Failed, match="closed"):
+        await add(database, "a")
+
+    await asyncio.gather(last, closing)
+
+
+@pytest.mark.parametrize("odd", ["\udce9", "a\0", "\0\udce9"])
+async def test_what_is_no_text_is_stored_and_found_again(database: Database, odd: str) -> None:
+    await add(database, odd)
+
+    with pytest.raises(Conflict):
+        await add(database, odd)
+    found = await database.read(
+        lambda tx: tx.row("SELECT settings FROM institutions WHERE id = :id", id=odd)
+    )
+    assert found == ("x",)
+
+
+async def test_a_new_row_is_known_by_its_key(database: Database) -> None:
+    sql = "INSERT INTO titles (institution, title) VALUES (:institution, :title)"
+    await add(database, "a")
+
+    keys = [await database.write(lambda tx: tx.add(sql, title="x"), "a") for _ in range(2)]
+
+    assert keys == await database.read(
+        lambda tx: [key for (key,) in tx.rows("SELECT key FROM titles ORDER BY key")]
+    )
+
+
 async def test_what_was_refused_on_the_word_of_an_uncommitted_neighbour_is_void(
     tmp_path: Path,
 ) -> None:
@@ -286,6 +324,20 @@ async def test_two_programs_may_begin_at_once(database_url: str) -> None:
     assert await ids(first) == await ids(second) == []
     await first.close()
     await second.close()
+
+
+async def test_migrations_may_take_long(postgres_server: str) -> None:
+    database = open_database(create_database(postgres_server, f"test{uuid4().hex}"))
+    await database.open()
+
+    def migrate_slowly(tx: Transaction) -> int:
+        tx.script("ALTER TABLE migrations RENAME TO m")
+        tx.script("CREATE VIEW migrations AS SELECT m.* FROM m, pg_sleep(0.3)")
+        tx.script("SET LOCAL statement_timeout = '100ms'")
+        return migrate(tx)
+
+    assert await database.write(migrate_slowly) == 0
+    await database.close()
 
 
 async def test_refuses_a_schema_that_it_does_not_know(database_url: str) -> None:

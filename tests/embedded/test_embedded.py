@@ -22,7 +22,7 @@ from bibliobus.ils import (
     Secret,
     Unavailable,
 )
-from bibliobus.ils.library import FeeEntry, InstitutionSettings, PatronEntry
+from bibliobus.ils.library import FeeEntry, InstitutionSettings, LoanPolicy, PatronEntry
 from bibliobus.ils.library import Library as Document
 from tests.support import SETTINGS, Library
 
@@ -162,6 +162,35 @@ async def test_the_ledger_only_grows(library: Library, table: str) -> None:
             await database.write(lambda tx, sql=statement: tx.run(sql))  # type: ignore[misc] # bound here
     kept = await database.read(lambda tx: tx.rows(f"SELECT key FROM {table}"))
     assert kept
+
+
+async def test_credit_pays_in_its_own_currency(library: Library, verifier: Verifier) -> None:
+    settings = InstitutionSettings(overpayment="credit", loans=LoanPolicy(rental_fee=Decimal(3)))
+    ils = EmbeddedILS("MAIN", settings, library.app.database, verifier)
+    await library.patron("ada")
+    for item in ("a", "b"):
+        await library.item(item)
+    await ils.checkout("ada", "a", fee_acknowledged=True, origin=Origin(door="web"))
+    await ils.pay_fee("ada", Decimal(5), "", payment_type=0, origin=Origin(door="web"))
+    await library.app.database.write(
+        lambda tx: tx.run("UPDATE fees SET currency = 'USD' WHERE outstanding < 0")
+    )
+
+    lent = await ils.checkout("ada", "b", fee_acknowledged=True, origin=Origin(door="web"))
+
+    assert lent.patron.fee_amount == Decimal(3)
+
+
+async def test_nobody_in_particular_is_denied_recalls(library: Library) -> None:
+    await library.patron("ada", recall_ok=False)
+    await library.patron("ben", card_lost=True)
+
+    ada, ben = await library.ils.find_patron("ada"), await library.ils.find_patron("ben")
+
+    assert ada is not None
+    assert ada.recall_ok
+    assert ben is not None
+    assert not ben.recall_ok
 
 
 async def test_the_currency_stays_while_somebody_owes_it(database_url: str) -> None:

@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 
 from bibliobus.database import Database, Transaction, Verifier, open_database
 from bibliobus.embedded import EmbeddedILS, invariants, load_institution, load_library
-from bibliobus.ils import ILS, HoldType, Origin, PatronList, Refused, Unavailable
+from bibliobus.ils import ILS, HoldType, Origin, PatronList, Refused, Secret, Unavailable
 from bibliobus.ils.library import (
     Calendar,
     Condition,
@@ -67,10 +67,14 @@ SETTINGS = InstitutionSettings(
     sort_bins=("*:destination:ne:$permanent_location:9", "North:item_type:=:dvd:2"),
 )  # fmt: skip
 PATRONS = {
-    "ada": PatronEntry(id="ada", name="Ada", home_library="North", patron_class="adult"),
-    "ben": PatronEntry(id="ben", name="Ben", home_library="South", patron_class="child"),
-    "cyd": PatronEntry(id="cyd", name="Cyd"),
-    "dan": PatronEntry(id="dan", name="Dan", hold_ok=False, expires="2026-04-01"),
+    "ada": PatronEntry(
+        id="ada", name="Ada", pin="1234", home_library="North", patron_class="adult"
+    ),
+    "ben": PatronEntry(
+        id="ben", name="Ben", pin="1234", home_library="South", patron_class="child"
+    ),
+    "cyd": PatronEntry(id="cyd", name="Cyd", pin="1234"),
+    "dan": PatronEntry(id="dan", name="Dan", hold_ok=False, recall_ok=False, expires="2026-04-01"),
 }
 ITEMS = {
     "m1": ItemEntry(id="m1", title="Middlemarch", permanent_location="north stacks"),
@@ -91,6 +95,8 @@ titles = st.sampled_from(("Middlemarch", "Middlemarch", "Ran", "Kes", "Score", "
 places = st.sampled_from(LOCATIONS)
 accounts = st.sampled_from(("kiosk", "kiosk", "kiosk", "desk"))
 mostly = st.sampled_from((True, True, True, False))
+pins = st.sampled_from((*[None] * 8, *map(Secret, ("1234", "1234", "0", ""))))
+properties = st.sampled_from((None, None, None, "", "torn"))
 ago = st.sampled_from((0, 1, 30, 200, 2000)).map(lambda hours: timedelta(hours=hours))
 
 
@@ -103,6 +109,7 @@ class Story(RuleBasedStateMachine):
 
     database: Database
     verifier: Verifier
+    pin_hash: str
     loop: asyncio.AbstractEventLoop
     told: Iterator[int]  # one number for each story
 
@@ -111,6 +118,7 @@ class Story(RuleBasedStateMachine):
         self.now = BEGINNING
         self.requests = 0
         self.last_item = "m1"
+        self.last_call: tuple[str, tuple[Any, ...], dict[str, Any]] | None = None
         self.institution = f"story {next(self.told)}"
         document = Library(
             institutions={self.institution: SETTINGS},
@@ -125,7 +133,10 @@ class Story(RuleBasedStateMachine):
 
         def fill(tx: Transaction) -> None:
             load_institution(tx, self.institution, SETTINGS)
-            load_library(tx, document, {}, self.now)
+            hashes: dict[tuple[str | None, str], str] = {
+                (None, each.id): self.pin_hash for each in PATRONS.values() if each.pin
+            }
+            load_library(tx, document, hashes, self.now)
 
         self.loop.run_until_complete(self.database.write(fill, self.institution))
 
@@ -148,6 +159,8 @@ class Story(RuleBasedStateMachine):
         place=places,
         account=accounts,
         repeat=st.booleans(),
+        pin=pins,
+        properties=properties,
     )
     def checkout(
         self,
@@ -158,6 +171,8 @@ class Story(RuleBasedStateMachine):
         place: str | None,
         account: str,
         repeat: bool,
+        pin: Secret | None,
+        properties: str | None,
     ) -> None:
         self._both(
             "checkout",
@@ -165,6 +180,8 @@ class Story(RuleBasedStateMachine):
             item,
             renewal_allowed=renewal,
             fee_acknowledged=fee,
+            pin=pin,
+            item_properties=properties,
             origin=self._origin(account, place, repeat=repeat),
         )
 
@@ -180,14 +197,28 @@ class Story(RuleBasedStateMachine):
             origin=self._origin(ago=ago),
         )
 
-    @rule(item=items, place=places, ago=ago, account=accounts, repeat=st.booleans())
+    @rule(
+        item=items,
+        place=places,
+        ago=ago,
+        account=accounts,
+        repeat=st.booleans(),
+        properties=properties,
+    )
     def checkin(
-        self, item: str, place: str | None, ago: timedelta, account: str, repeat: bool
+        self,
+        item: str,
+        place: str | None,
+        ago: timedelta,
+        account: str,
+        repeat: bool,
+        properties: str | None,
     ) -> None:
         self._both(
             "checkin",
             item,
             returned_at=self.now - ago,
+            item_properties=properties,
             origin=self._origin(account, place, repeat=repeat),
         )
 
@@ -197,14 +228,31 @@ class Story(RuleBasedStateMachine):
             "checkin", item, no_block=True, current_location=place, origin=self._origin(ago=ago)
         )
 
-    @rule(patron=patrons, item=items, third_party=st.booleans(), fee=mostly)
-    def renew(self, patron: str, item: str, third_party: bool, fee: bool) -> None:
+    @rule(
+        patron=patrons,
+        item=items,
+        third_party=st.booleans(),
+        fee=mostly,
+        pin=pins,
+        properties=properties,
+    )
+    def renew(
+        self,
+        patron: str,
+        item: str,
+        third_party: bool,
+        fee: bool,
+        pin: Secret | None,
+        properties: str | None,
+    ) -> None:
         self._both(
             "renew",
             patron,
             item_id=item,
             third_party=third_party,
             fee_acknowledged=fee,
+            pin=pin,
+            item_properties=properties,
             origin=self._origin(),
         )
 
@@ -314,7 +362,7 @@ class Story(RuleBasedStateMachine):
         if patron not in PATRONS:
             return
         ids = []
-        for ils in (self.model, self.embedded):
+        for ils in self.both:
             fees = self.loop.run_until_complete(ils.patron_account(patron)).fees
             ids.append(fees[which].id if which < len(fees) else "none")
         self._both_with(
@@ -350,9 +398,22 @@ class Story(RuleBasedStateMachine):
         self._both("find_patron", patron)
         self._both("patron_account", patron)
 
+    @rule(patron=st.sampled_from(("ada", "ben")), pin=st.sampled_from(("1234", "1234", "0")))
+    def prove(self, patron: str, pin: str) -> None:
+        self._both("check_password", patron, Secret(pin))
+
+    @rule()
+    def ask_again(self) -> None:
+        if self.last_call is not None:
+            method, args, more = self.last_call
+            self._both(method, *args, **more)
+
     @rule(hours=st.sampled_from((1, 8, 24, 72, 200)))
     def time_passes(self, hours: int) -> None:
         self.now += timedelta(hours=hours)
+
+    @rule()
+    def sweep(self) -> None:
         for ils in (self.model, self.embedded):
             self.loop.run_until_complete(ils.sweep())
 
@@ -396,18 +457,12 @@ class Story(RuleBasedStateMachine):
         )
 
     def _both(self, method: str, *args: Any, **more: Any) -> None:
-        if method in (
-            "find_item",
-            "find_patron",
-            "patron_account",
-            "patron_list",
-            "hold_queue",
-            "available",
-        ):
-            calls = [getattr(ils, method)(*args, **more) for ils in (self.model, self.embedded)]
-        else:
-            self.now += timedelta(seconds=10)
-            calls = [getattr(ils, method)(*args, **more) for ils in (self.model, self.embedded)]
+        self.now += timedelta(seconds=10)
+        if "origin" in more and method != "mark":  # which is no call of the port
+            self.last_call = method, args, more
+        for named in (*args, more.get("item_id")):
+            self.last_item = named if isinstance(named, str) and named in ITEMS else self.last_item
+        calls = [getattr(ils, method)(*args, **more) for ils in self.both]
         self._compare(f"{method}{args}{more}", calls)
 
     @property
@@ -497,6 +552,7 @@ def test_the_embedded_ils_is_as_its_model(
             """In this database."""
 
         OneStory.database, OneStory.verifier = database, verifier
+        OneStory.pin_hash = runner.run(verifier.hash(Secret("1234")))
         OneStory.loop, OneStory.told = runner.get_loop(), told
         run_state_machine_as_test(
             OneStory,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -11,7 +11,9 @@ import pytest
 
 from bibliobus.app import breaches
 from bibliobus.database import Transaction, Verifier
-from bibliobus.embedded import EmbeddedILS
+from bibliobus.embedded import EmbeddedILS, privacy
+from bibliobus.embedded.call import Call
+from bibliobus.embedded.privacy import AT_ONCE
 from bibliobus.ils import (
     CirculationStatus,
     HoldNotFound,
@@ -20,11 +22,19 @@ from bibliobus.ils import (
     OnHoldForAnother,
     Origin,
     PatronList,
+    PaymentResult,
     Secret,
     TooManyWrongPINs,
     WrongPIN,
 )
-from bibliobus.ils.library import Condition, HoldPolicy, InstitutionSettings, LoanPolicy
+from bibliobus.ils.library import (
+    Condition,
+    HoldPolicy,
+    InstitutionSettings,
+    LoanPolicy,
+    PatronLimits,
+)
+from bibliobus.ils.policy import Policies
 from tests.support import Library
 
 SETTINGS = InstitutionSettings(
@@ -32,6 +42,8 @@ SETTINGS = InstitutionSettings(
     loans=LoanPolicy(
         loan_days=7, renewals=2, overdue_fee=Decimal("0.20"), replacement_fee=Decimal(20)
     ),
+    loan_rules=({"item_type": "game", "hold_fee": Decimal("0.10")},),
+    limits=PatronLimits(hold_limit=1),
     holds=HoldPolicy(expire_days=30, shelf_days=3),
 )
 KIOSK = Origin(door="sip2", account="kiosk")
@@ -68,6 +80,7 @@ async def ils(library: Library, clock: Clock) -> AsyncIterator[EmbeddedILS]:
         await library.patron(patron)
     for item in ("emma1", "emma2"):
         await library.item(item, title="Emma")
+    await library.item("go", title="Go", item_type="game")
     verifier = Verifier()
     yield EmbeddedILS("MAIN", SETTINGS, library.app.database, verifier, clock)
     verifier.close()
@@ -101,6 +114,19 @@ async def test_whoever_touches_the_item_first_settles_it(ils: EmbeddedILS, clock
     lent = await ils.checkout("ben", "emma1", origin=KIOSK)  # without any sweep
 
     assert lent.patron.id == "ben"
+
+
+async def test_a_hold_that_is_over_counts_no_more(ils: EmbeddedILS, clock: Clock) -> None:
+    await ils.add_hold("ada", title_id="Emma", origin=KIOSK)
+    clock.forward(days=40)
+
+    again = await ils.add_hold("ada", title_id="Emma", origin=KIOSK)  # as many as she may have
+    await ils.checkin("emma1", origin=KIOSK)
+    clock.forward(days=4)
+    lent = await ils.checkout("ada", "emma1", origin=KIOSK)
+
+    assert again.patron.unavailable_hold_count == 1
+    assert (lent.patron.hold_count, lent.patron.unavailable_hold_count) == (0, 0)
 
 
 async def test_a_hold_is_given_up_after_its_time(ils: EmbeddedILS, clock: Clock) -> None:
@@ -154,14 +180,40 @@ async def test_what_was_lost_costs_until_it_is_found(ils: EmbeddedILS) -> None:
 
     taken = await ils.checkin("emma1", origin=KIOSK)
     account = await ils.patron_account("ada")
+    await ils.checkout("ada", "emma2", origin=KIOSK)
+    await ils.mark("emma2", Condition.LOST, origin=KIOSK)
+    owes_then = await ils.find_patron("ada")
 
     assert lost.circulation_status == CirculationStatus.LOST
     assert owed is not None
     assert owed.fee_amount == Decimal(20)
     assert taken.item.circulation_status == CirculationStatus.AVAILABLE
     assert account.fees == ()
+    assert owes_then is not None
+    assert owes_then.fee_amount == Decimal(15)  # the 5.00 that were paid are not lost
     with pytest.raises(NothingToUndo):
         await ils.undo_checkout("emma1", origin=KIOSK)
+
+
+async def test_what_was_written_off_stays_so_when_the_finding_is_undone(
+    ils: EmbeddedILS,
+) -> None:
+    await ils.checkout("ada", "emma1", origin=KIOSK)
+    await ils.mark("emma1", Condition.LOST, origin=KIOSK)
+    await ils.pay_fee("ada", Decimal(15), "", payment_type=6, origin=KIOSK)
+    await ils.checkin("emma1", origin=KIOSK)
+
+    undone = await ils.undo_checkin("emma1", origin=KIOSK)
+    again = await ils.checkin("emma1", origin=KIOSK)
+
+    assert undone.patron.fee_amount == Decimal(5)
+    assert again.patron is not None
+    assert again.patron.fee_amount == 0
+    await ils.checkout("ada", "emma1", origin=KIOSK)
+    await ils.mark("emma1", Condition.LOST, origin=KIOSK)
+    owing = await ils.find_patron("ada")
+    assert owing is not None
+    assert owing.fee_amount == Decimal(20)  # there is no credit
 
 
 async def test_nothing_is_undone_after_ten_minutes(ils: EmbeddedILS, clock: Clock) -> None:
@@ -245,6 +297,20 @@ async def test_what_was_lent_off_line_before_a_later_loan_is_over(
     assert (await ils.patron_account("ada")).loans == ()
 
 
+async def test_an_undone_checkin_does_not_keep_an_off_line_loan_away(
+    ils: EmbeddedILS, clock: Clock
+) -> None:
+    earlier = Origin(door="sip2", transaction_at=clock.now + timedelta(hours=1))
+    await ils.checkout("ben", "emma1", origin=KIOSK)
+    clock.forward(hours=2)
+    await ils.checkin("emma1", origin=KIOSK)
+    await ils.undo_checkin("emma1", origin=KIOSK)
+
+    await ils.checkout("ada", "emma1", no_block=True, origin=earlier)
+
+    assert len((await ils.patron_account("ada")).loans) == 1
+
+
 async def test_a_title_is_not_taken_for_the_key_of_another(
     ils: EmbeddedILS, library: Library
 ) -> None:
@@ -309,16 +375,26 @@ PERSONAL = {  # where a patron's key stands beside what they read, or could be f
     "events of holds": "SELECT patron FROM events WHERE hold IS NOT NULL",
     "what undoing needs": "SELECT before FROM events WHERE loan IS NOT NULL",
     "fees": "SELECT COALESCE(title, item, loan) FROM fees",
+} | {  # the ledger knows for ever who owed what at which microsecond
+    f"the ledger, by {moments} of {table}": f"""
+        SELECT fees.patron FROM {table}
+        JOIN ledger_entries AS entry ON entry.at IN ({moments})
+        JOIN ledger_postings AS posting ON posting.entry = entry.key
+        JOIN fees ON fees.key = posting.fee"""
+    for table, moments in (
+        ("loans", "lent_at, due_at, ended_at"),
+        ("holds", "placed_at, waits_since, ended_at"),
+    )
 }
 
 
 async def read_and_returned(ils: EmbeddedILS, clock: Clock) -> None:
-    """Ada had Emma too long, paid for that, and had waited for it before."""
-    await ils.add_hold("ada", title_id="Emma", origin=KIOSK)
-    await ils.checkout("ada", "emma1", origin=KIOSK)
+    """Ada had a game too long, paid for that, and had waited for it before, which cost her, too."""
+    await ils.add_hold("ada", title_id="Go", fee_acknowledged=True, origin=KIOSK)
+    await ils.checkout("ada", "go", origin=KIOSK)
     clock.forward(days=9)
-    await ils.checkin("emma1", origin=KIOSK)
-    await ils.pay_fee("ada", Decimal("0.40"), "EUR", payment_type=0, origin=KIOSK)
+    await ils.checkin("go", origin=KIOSK)
+    await ils.pay_fee("ada", Decimal("0.50"), "EUR", payment_type=0, origin=KIOSK)
 
 
 async def known(library: Library) -> dict[str, bool]:
@@ -364,7 +440,56 @@ async def test_a_reading_history_is_kept_for_whoever_wants_one(
     await library.patron("eve", keeps_history=True)
     await ils.checkout("eve", "emma1", origin=KIOSK)
     await ils.checkin("emma1", origin=KIOSK)
+    await ils.add_hold("eve", title_id="Go", fee_acknowledged=True, origin=KIOSK)
+    await ils.cancel_hold("eve", title_id="Go", origin=KIOSK)
+    await ils.pay_fee("eve", Decimal("0.10"), "EUR", payment_type=0, origin=KIOSK)
     clock.forward(days=400)
     await ils.sweep()
 
-    assert (await known(library))["loans"]
+    kept = await known(library)
+    assert (kept["loans"], kept["holds"], kept["fees"]) == (True, True, True)
+
+
+async def test_forgets_so_little_at_a_time_that_nobody_waits_long(
+    ils: EmbeddedILS, clock: Clock, library: Library
+) -> None:
+    await library.patron("eve")
+    await ils.add_hold("eve", title_id="Go", fee_acknowledged=True, origin=KIOSK)
+    await ils.pay_fee("eve", Decimal("0.10"), "EUR", payment_type=0, origin=KIOSK)
+    clock.forward(days=30)
+    title = "(SELECT max(title) FROM fees)"
+
+    def fill(tx: Transaction) -> None:
+        for _ in range(AT_ONCE):
+            tx.run(
+                "INSERT INTO fees (institution, patron, fee_type, amount, outstanding, currency,"
+                " description, title, raised_at) SELECT institution, patron, 1, 0, 0, 'EUR', '',"
+                f" {title}, 1 FROM fees WHERE amount > 0"
+            )
+
+    def forget(tx: Transaction) -> bool:
+        return privacy.forget(Call(tx, Policies(SETTINGS), KIOSK, clock))
+
+    await library.app.database.write(fill)
+
+    assert await library.app.database.write(forget, "MAIN")
+    assert not await library.app.database.write(forget, "MAIN")
+
+
+async def test_a_payment_that_may_come_again_is_kept_without_a_name(
+    ils: EmbeddedILS, library: Library
+) -> None:
+    await ils.add_hold("ada", title_id="Go", fee_acknowledged=True, origin=KIOSK)
+
+    def pay() -> Awaitable[PaymentResult]:
+        origin = kiosk("1", "one")
+        return ils.pay_fee("ada", Decimal("0.10"), "EUR", payment_type=0, origin=origin)
+
+    first = await pay()
+
+    def kept(tx: Transaction) -> list[str]:
+        return [text for (text,) in tx.rows("SELECT result FROM replays WHERE event IS NOT NULL")]
+
+    (text,) = await library.app.database.read(kept)
+    assert "ada" not in text.lower()
+    assert await pay() == first

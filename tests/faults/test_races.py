@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
 
+import psycopg
 import pytest
 
 from bibliobus.app import App, breaches, opened
 from bibliobus.config import Config, DatabaseConfig
 from bibliobus.embedded import EmbeddedILS
-from bibliobus.ils import Origin, PaymentKeyUsed, PaymentNotDue, Refused
+from bibliobus.ils import CheckinResult, Origin, PaymentKeyUsed, PaymentNotDue, Refused
 from bibliobus.ils.library import Condition, InstitutionSettings, LoanPolicy
 from tests.support import Library
 
@@ -58,13 +59,14 @@ async def test_a_payment_and_what_takes_its_fee_back(
         await here.pay_fee(patron, Decimal(1), "", payment_type=0, origin=KIOSK)
         await here.mark(item, Condition.LOST, origin=KIOSK)
 
-        paid, _ = await asyncio.gather(
+        paid, taken = await asyncio.gather(
             there.pay_fee(patron, Decimal(10), "", payment_type=0, origin=KIOSK),
             here.checkin(item, origin=KIOSK),
             return_exceptions=True,
         )
 
         assert not isinstance(paid, Exception) or isinstance(paid, PaymentNotDue)
+        assert isinstance(taken, CheckinResult)
     assert await breaches(library.app) == []
 
 
@@ -107,8 +109,9 @@ async def test_all_books_come_back_while_all_are_renewed(
     assert await breaches(library.app) == []
 
 
+@pytest.mark.parametrize("number", ["T", "T\0", "T\udce9"])  # whatever a device takes for one
 async def test_one_payment_number_for_two_patrons(
-    library: Library, here: EmbeddedILS, there: EmbeddedILS
+    library: Library, here: EmbeddedILS, there: EmbeddedILS, number: str
 ) -> None:
     for n in range(ROUNDS):
         patrons = [await library.patron(f"a{n}"), await library.patron(f"b{n}")]
@@ -119,7 +122,12 @@ async def test_one_payment_number_for_two_patrons(
         outcomes = await asyncio.gather(
             *(
                 ils.pay_fee(
-                    patron, Decimal(1), "", payment_type=0, transaction_id=f"T{n}", origin=KIOSK
+                    patron,
+                    Decimal(1),
+                    "",
+                    payment_type=0,
+                    transaction_id=f"{number}{n}",
+                    origin=KIOSK,
                 )
                 for ils, patron in zip((here, there), patrons, strict=True)
             ),
@@ -128,6 +136,25 @@ async def test_one_payment_number_for_two_patrons(
 
         refused = [each for each in outcomes if isinstance(each, Exception)]
         assert [type(each) for each in refused] == [PaymentKeyUsed]
+
+
+async def test_undoing_a_checkin_does_not_keep_the_title_while_it_waits_for_the_patron(
+    library: Library, here: EmbeddedILS, database_url: str
+) -> None:
+    if database_url.startswith("sqlite"):
+        return  # nobody waits for a row there
+    patron, item = await library.patron("ada"), await library.item("i")
+    await here.checkout(patron, item, fee_acknowledged=True, origin=KIOSK)
+    await here.checkin(item, origin=KIOSK)
+
+    with psycopg.connect(database_url, options="-c search_path=bibliobus") as other:
+        other.execute("SELECT 1 FROM patrons FOR NO KEY UPDATE")
+        undoing = asyncio.ensure_future(here.undo_checkin(item, origin=KIOSK))
+        await asyncio.sleep(0.3)
+        other.execute("SELECT 1 FROM titles FOR NO KEY UPDATE NOWAIT")
+        assert not undoing.done()
+
+    assert (await undoing).patron.id == patron
 
 
 async def test_copies_that_come_back_together_go_to_different_patrons(

@@ -262,8 +262,23 @@ def test_a_card_ends_on_a_day() -> None:
     ("parts", "words"),
     [
         ({"patrons": [{"id": "ada"}]}, "missing required field `name`"),
-        ({"patrons": [ADA | {"birthdate": "10 December"}]}, "10 December"),
-        ({"patrons": [ADA | {"expires": "2026-02-30"}]}, "day"),
+        ({"patrons": [ADA | {"birthdate": "10 December"}]}, "patron 'ada': .*10 December"),
+        ({"patrons": [ADA | {"expires": "2026-02-30"}]}, "patron 'ada': .*day"),
+        (
+            {
+                "patrons": [ADA | {"institution": "MAIN"}],
+                "fees": [{"patron": "ada", "amount": 1, "institution": "NORTH"}],
+            },
+            "a fee of 'ada' is of a stranger in 'NORTH'",
+        ),
+        (
+            {
+                "patrons": [ADA],
+                "items": [BOOK | {"institution": "MAIN"}],
+                "holds": [{"patron": "ada", "item": "1"}],
+            },
+            "a hold is of item '1', which is not in `items` of 'NORTH'",
+        ),
         ({"items": [BOOK | {"price": -1}]}, "`price` is -1: it can only be 0 or more"),
         ({"items": [BOOK | {"security_marker": "x"}]}, "security_marker"),
         ({"patrons": [ADA], "fees": [{"patron": "ada", "amount": -1}]}, "`amount` is -1"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -21,11 +22,20 @@ refuse the rest."""
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
-def storable(parameters: dict[str, Any]) -> dict[str, Any]:
-    """The parameters with U+FFFD for what no text column can hold: NUL, and lone surrogates, which
-    stand for bytes that made no sense in a terminal's encoding. Nothing is found by them."""
+def storable(text: str) -> str:
+    """The text with U+FFFD for what not every database can hold: lone surrogates, which stand for
+    bytes that made no sense in a terminal's encoding, and NUL, which SQLite takes.
+
+    A transaction does so by itself with what its database refuses. Whoever tells what they have
+    stored without reading it again does it before.
+    """
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+def all_storable(parameters: dict[str, Any]) -> dict[str, Any]:
+    """The parameters, each text `storable`."""
     return {
-        name: _UNSTORABLE.sub("\ufffd", value) if isinstance(value, str) else value
+        name: storable(value) if isinstance(value, str) else value
         for name, value in parameters.items()
     }
 
@@ -55,6 +65,14 @@ class Transaction(Protocol):
         """
         ...
 
+    def add(self, sql: str, **parameters: object) -> int:
+        """Insert one row into a table that numbers them; its key.
+
+        Raises:
+            Conflict: As of `run`.
+        """
+        ...
+
     def lock(self, sql: str, **parameters: object) -> Row | None:
         """Keep the rows that this SELECT names from everybody else until the transaction ends;
         the first of them, or None if there is none or the engine needs no lock.
@@ -63,6 +81,10 @@ class Transaction(Protocol):
         what you decide upon in a statement *after* it, which sees what the one before us wrote. On
         SQLite there is nothing to do, since the one writer has the database to itself.
         """
+        ...
+
+    def unhurried(self) -> AbstractContextManager[object]:
+        """Let statements take as long as they need: what nobody waits for at a terminal."""
         ...
 
     def script(self, sql: str) -> None:

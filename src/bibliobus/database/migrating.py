@@ -57,6 +57,11 @@ def migrate(tx: Transaction) -> int:
         Stale: The database has a step that this program does not have, or has it differently.
         Conflict: Another program has just run the same step; call again.
     """
+    with tx.unhurried():
+        return _migrate(tx)
+
+
+def _migrate(tx: Transaction) -> int:
     tx.script(_TABLE)
     known = {step.number: step for step in migrations()}
     applied = tx.rows("SELECT number, name, checksum FROM migrations ORDER BY number")

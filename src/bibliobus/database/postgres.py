@@ -12,9 +12,9 @@ import asyncio
 import random
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from typing import Any, TypeVar
 
@@ -23,7 +23,7 @@ import psycopg_pool
 from psycopg import errors as pg
 from psycopg.conninfo import conninfo_to_dict
 
-from bibliobus.database.engine import APPEND_ONLY, Row, Transaction, storable
+from bibliobus.database.engine import APPEND_ONLY, Row, Transaction, all_storable
 from bibliobus.database.errors import Conflict, Failed
 from bibliobus.database.migrating import migrate
 from bibliobus.database.readiness import Readiness, note_the_time
@@ -59,6 +59,7 @@ class PostgresTransaction:
     """See `engine.Transaction`."""
 
     def __init__(self, connection: psycopg.Connection[Row], institution: str) -> None:
+        self._connection = connection
         self._cursor = connection.cursor()
         self.institution = institution
 
@@ -71,8 +72,18 @@ class PostgresTransaction:
     def run(self, sql: str, **parameters: Any) -> int:
         return self._execute(sql, parameters).rowcount
 
+    def add(self, sql: str, **parameters: Any) -> int:
+        (row,) = self.rows(sql + " RETURNING key", **parameters)
+        return int(row[0])
+
     def lock(self, sql: str, **parameters: Any) -> Row | None:
         return self._execute(sql + " FOR NO KEY UPDATE", parameters).fetchone()
+
+    @contextmanager
+    def unhurried(self) -> Iterator[None]:
+        with self._connection.transaction():
+            self._cursor.execute("SET LOCAL statement_timeout = 0")
+            yield
 
     def script(self, sql: str) -> None:
         try:
@@ -83,13 +94,12 @@ class PostgresTransaction:
     def _execute(self, sql: str, parameters: dict[str, Any]) -> psycopg.Cursor[Row]:
         parameters["institution"] = self.institution
         try:
-            return self._cursor.execute(_translated(sql), parameters)
-        except UnicodeEncodeError:
-            return self._cursor.execute(_translated(sql), storable(parameters))
-        except psycopg.DataError as error:
-            if error.sqlstate is not None:
-                raise
-            return self._cursor.execute(_translated(sql), storable(parameters))
+            try:
+                return self._cursor.execute(_translated(sql), parameters)
+            except (UnicodeEncodeError, psycopg.DataError) as error:
+                if isinstance(error, psycopg.DataError) and error.sqlstate is not None:
+                    raise  # the server's, not of a text that cannot be sent
+            return self._cursor.execute(_translated(sql), all_storable(parameters))
         except pg.IntegrityError as error:
             raise Conflict(_said(error)) from error
 
@@ -99,6 +109,7 @@ class Postgres:
 
     def __init__(self, url: str, connections: int = CONNECTIONS) -> None:
         self._conninfo, self._connections = url, connections
+        self._closed = False
         try:
             parts = conninfo_to_dict(url)
         except psycopg.ProgrammingError:
@@ -132,6 +143,7 @@ class Postgres:
         pass  # many servers may share it
 
     async def close(self) -> None:
+        self._closed = True
         await asyncio.to_thread(self._threads.shutdown)  # once all that was asked is done
         await asyncio.to_thread(self._pool.close)
 
@@ -160,7 +172,7 @@ class Postgres:
         raise conflict
 
     async def _elsewhere(self, work: Callable[[], T]) -> T:
-        if self._pool.closed:
+        if self._closed:
             raise Failed("the database is closed", may_stand=False)
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)

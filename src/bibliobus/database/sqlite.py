@@ -32,7 +32,7 @@ from typing import IO, Any, TypeVar, cast
 
 import apsw
 
-from bibliobus.database.engine import APPEND_ONLY, Row, Transaction, storable
+from bibliobus.database.engine import APPEND_ONLY, Row, Transaction, all_storable
 from bibliobus.database.errors import Conflict, DatabaseError, Failed, Unsuitable
 from bibliobus.database.migrating import migrate
 from bibliobus.database.readiness import Readiness, note_the_time
@@ -88,8 +88,15 @@ class SQLiteTransaction:
         self._execute(sql, parameters)
         return self._connection.changes()
 
+    def add(self, sql: str, **parameters: Any) -> int:
+        self.run(sql, **parameters)
+        return self._connection.last_insert_rowid()
+
     def lock(self, sql: str, **parameters: Any) -> Row | None:
         return None  # the one writer has the database to itself
+
+    def unhurried(self) -> contextlib.AbstractContextManager[object]:
+        return contextlib.nullcontext()  # nothing hurries it
 
     def script(self, sql: str) -> None:
         sql = _TYPE.sub(lambda found: _TYPES[found[0]], sql)
@@ -97,9 +104,10 @@ class SQLiteTransaction:
 
     def _execute(self, sql: str, parameters: dict[str, Any]) -> apsw.Cursor:
         try:
-            return self._connection.execute(sql, parameters)
-        except UnicodeEncodeError:
-            return self._connection.execute(sql, storable(parameters))
+            try:
+                return self._connection.execute(sql, parameters)
+            except UnicodeEncodeError:
+                return self._connection.execute(sql, all_storable(parameters))
         except apsw.ConstraintError as error:
             raise Conflict(str(error)) from error
 

@@ -95,6 +95,7 @@ class Verifier:
         return until is not None and self._clock() < until
 
     def _remember(self, digest: bytes) -> None:
+        self._right.pop(digest, None)  # the last is the newest
         while len(self._right) >= AT_MOST:
             del self._right[next(iter(self._right))]
         self._right[digest] = self._clock() + REMEMBERED

@@ -1,7 +1,10 @@
 """The embedded ILS: a small library system of our own, in SQL.
 
-`ils` keeps the port's promises and makes the one hop; `circulation`, `patrons` and `items` are
-plain functions over a transaction; `replay` does things once; `loading` fills a library.
+`ils` keeps the port's promises and makes the one hop, with the PIN checked before (`pins`). Behind
+it are plain functions over a `call`: `circulation`, `taking_back`, `placing`, `conditions` and
+`undoing` have the transactions; `patrons`, `items`, `holds` and `fees` are what these stand on.
+`replay` does things once, `privacy` forgets, `invariants` has what must never be, and `loading`
+fills a library.
 """
 
 from bibliobus.embedded.ils import EmbeddedILS

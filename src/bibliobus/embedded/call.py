@@ -30,6 +30,7 @@ class Call:
     clock: Callable[[], datetime]
     now: datetime = field(init=False)
     event: int | None = None  # the last one written
+    settled: bool = False  # holds have ended in it: patrons that were read before have fewer
 
     def __post_init__(self) -> None:
         self.now = self.clock()
@@ -81,19 +82,19 @@ def record(
     hold: int | None = None,
     payment: int | None = None,
     before: Before | None = None,
+    at: datetime | None = None,
 ) -> None:
-    """Add the event row of this call."""
+    """Add the event row of this call. It happened now, or (off line) `at` another time."""
     origin = call.origin
-    row = call.tx.row(
+    call.event = call.tx.add(
         "INSERT INTO events (institution, at, kind, door, account, location,"
         " patron, item, loan, hold, payment, before)"
         " VALUES (:institution, :now, :kind, :door, :account, :location,"
-        " :patron, :item, :loan, :hold, :payment, :before) RETURNING key",
-        now=call.at, kind=kind, door=origin.door, account=origin.account,
+        " :patron, :item, :loan, :hold, :payment, :before)",
+        now=to_database(at or call.now), kind=kind, door=origin.door, account=origin.account,
         location=origin.location, patron=patron, item=item, loan=loan, hold=hold, payment=payment,
         before=None if before in (None, Before()) else msgspec.json.encode(before).decode(),
     )  # fmt: skip
-    call.event = row[0] if row else None
 
 
 def last_event(call: Call, item: int) -> LastEvent | None:

@@ -1,7 +1,8 @@
 """Lending and renewing, as rules over a transaction: look up, decide, write, answer.
 
-Whatever is locked is locked in one order, the patron before the title and its items, so two
-transactions do not wait for each other.
+Whatever is locked is locked in one order, the patrons before the title and its items, so that two
+transactions do not wait for each other. Whose an item is may turn out too late for that, or a
+third patron be concerned; PostgreSQL then gives up one of the two, and it is run again.
 """
 
 from __future__ import annotations
@@ -107,32 +108,43 @@ def checkout_no_block(
     patron = patrons.lock(call, patron_id)
     item = items.lock_with_borrower(call, item_id)
     rule = rule_for(call, patron.record.ptype, item)
-    loan, ended_at = item.loan, None
     lent_at = call.policies.off_line_at(call.origin.transaction_at, call.now)
-    last_lent_at = _last_lent_at(call, item)
-    if last_lent_at is not None and lent_at < last_lent_at:  # it has gone out again since
-        ended_at = last_lent_at
-    elif loan is not None:
-        end(call, loan, at=lent_at)
-        record(call, "implied-checkin", patron=loan.patron, item=item.key, loan=loan.key)
+    moved_at = _last_moved_at(call, item)
+    ended_at = moved_at if moved_at is not None and lent_at < moved_at else None
+    if ended_at is None:
+        _find_again(call, item, lent_at)
     if due_at is None or due_at < lent_at:
         due_at = call.policies.due_at(rule, lent_at)
     item = items.note(call, item, properties=item_properties)
-    if ended_at is None and item.condition in FOUND:
-        items.set_condition(call, item, None)
-        if loan is not None:
-            fees.reverse_replacement(call, loan.key)
     return _lend(
         call, rule, patron, item, lent_at=lent_at, due_at=due_at, no_block=True, ended_at=ended_at
     )
 
 
-def _last_lent_at(call: Call, item: StoredItem) -> datetime | None:
-    """When the latest loan of an item began, whether or not it is over."""
+def _find_again(call: Call, item: StoredItem, lent_at: datetime) -> None:
+    """An item was there to be lent off line: it is not lost, and whoever had it has returned it."""
+    loan = item.loan
+    if item.condition in FOUND:
+        items.set_condition(call, item, None)
+        if loan is not None:
+            fees.reverse_replacement(call, loan.key)
+    if loan is not None:
+        end(call, loan, at=lent_at)
+        charge_overdue(call, patrons.by_key(call, loan.patron), item, loan, lent_at)
+        record(
+            call, "implied-checkin", patron=loan.patron, item=item.key, loan=loan.key, at=lent_at
+        )
+
+
+def _last_moved_at(call: Call, item: StoredItem) -> datetime | None:
+    """When an item last went out or came back, so far as it was not undone."""
     row = call.tx.row(
-        "SELECT max(lent_at) FROM events JOIN loans ON loans.institution = events.institution"
-        " AND loans.key = events.loan WHERE events.institution = :institution"
-        " AND events.item = :item AND kind IN ('checkout', 'checkout-no-block')",
+        "SELECT max(at) FROM events WHERE institution = :institution AND item = :item"
+        " AND (kind IN ('checkout', 'checkout-no-block', 'checkin-no-block')"
+        " OR kind = 'checkin' AND NOT EXISTS (SELECT 1 FROM events AS undone"
+        " WHERE undone.institution = events.institution AND undone.item = events.item"
+        " AND undone.loan = events.loan AND undone.key > events.key"
+        " AND undone.kind = 'undo-checkin'))",
         item=item.key,
     )
     known = [from_database(row[0])] if row and row[0] is not None else []
@@ -179,14 +191,14 @@ def renew(
         _check_renewable(call, rule, patron, borrower, item, loan, fee_acknowledged)
 
     item = items.note(call, item, properties=item_properties)
-    renewed_at, due_at = call.now, None
-    if no_block:
-        renewed_at = call.policies.off_line_at(call.origin.transaction_at, call.now)
-        due_at = no_block_due_at
+    if not no_block:
+        due_at = call.policies.due_at(rule, call.now)
+        return _renew(call, rule, patron, borrower, item, loan, due_at=due_at, kind="renew")
+    renewed_at = call.policies.off_line_at(call.origin.transaction_at, call.now)
     return _renew(
         call, rule, patron, borrower, item, loan,
-        due_at=due_at or call.policies.due_at(rule, renewed_at),
-        kind="renew-no-block" if no_block else "renew",
+        due_at=no_block_due_at or call.policies.due_at(rule, renewed_at),
+        kind="renew-no-block", renewed_at=renewed_at,
     )  # fmt: skip
 
 
@@ -314,25 +326,25 @@ def _lend(
     ended_at: datetime | None = None,
 ) -> CheckoutResult:
     """Write a loan. What is history already (`ended_at`) changes nothing else."""
-    row = call.tx.row(
+    loan = call.tx.add(
         "INSERT INTO loans (institution, patron, item, lent_at, due_at, renewals, no_block,"
         " ended_at, charged_limit, renewal_limit) VALUES (:institution, :patron, :item, :lent_at,"
-        " :due_at, 0, :no_block, :ended_at, :charged_limit, :renewal_limit) RETURNING key",
+        " :due_at, 0, :no_block, :ended_at, :charged_limit, :renewal_limit)",
         patron=patron.key, item=item.key, no_block=no_block, lent_at=to_database(lent_at),
         due_at=to_database(due_at), ended_at=to_database(ended_at),
         charged_limit=None if no_block else patron.record.charged_limit,
         renewal_limit=None if no_block else rule.renewals,
     )  # fmt: skip
-    loan = int(row[0]) if row else 0
     before = Before() if ended_at is not None else _take_from_holds(call, patron, item)
     fee = fees.charge(call, price, patron.key, item.about(loan)) if price else None
     if fee is not None:
         before = replace(before, raised=fees.keys(fee))
     kind = "checkout-no-block" if no_block else "checkout"
     record(
-        call, kind, patron=patron.key, item=item.key, loan=loan, hold=before.filled, before=before
-    )
-    if before == Before() and not no_block:  # nothing but the loan is new
+        call, kind, patron=patron.key, item=item.key, loan=loan, hold=before.filled, before=before,
+        at=lent_at,
+    )  # fmt: skip
+    if before == Before() and not no_block and not call.settled:  # nothing but the loan is new
         lent = replace(item.record, circulation_status=CirculationStatus.CHARGED, due_at=due_at)
         charged = patron.record.charged_count + 1
         borrower = patrons.without_contact(
@@ -371,7 +383,7 @@ def _take_from_holds(call: Call, patron: StoredPatron, item: StoredItem) -> Befo
         return before
     holds.end(call, hold, "filled")
     if hold.copy not in (None, item.key):
-        holds.send(call.tx, hold.copy, None)
+        holds.pass_on(call, hold.copy)
     return replace(
         before,
         filled=hold.key,
@@ -391,12 +403,14 @@ def _renew(
     *,
     due_at: datetime,
     kind: str,
+    renewed_at: datetime | None = None,
 ) -> CheckoutResult:
-    no_block = kind == "renew-no-block"
+    """Write a renewal, which was made now or (off line) before."""
+    no_block = renewed_at is not None
     due_at = max(due_at, loan.due_at)
-    overdue = rental = None
+    overdue = charge_overdue(call, borrower, item, loan, renewed_at or call.now)
+    rental = None
     if not no_block:
-        overdue = charge_overdue(call, borrower, item, loan, call.now)
         price = fees.price(call, rule.rental_fee, FeeType.RENTAL, item.record)
         rental = fees.charge(call, price, borrower.key, item.about(loan.key))
     call.tx.run(
@@ -409,6 +423,7 @@ def _renew(
     record(
         call, kind, patron=loan.patron, item=item.key, loan=loan.key,
         before=Before(due_at=to_database(loan.due_at), raised=fees.keys(overdue, rental)),
+        at=renewed_at,
     )  # fmt: skip
     return CheckoutResult(
         patron=patrons.without_contact((patrons.by_key(call, patron.key) or patron).record),
@@ -428,10 +443,11 @@ def charge_overdue(
     until: datetime,
 ) -> Fee | None:
     """Book what a loan that was late until then costs its borrower, if it costs anything."""
-    if borrower is None:
+    if borrower is None or until <= loan.due_at:
         return None
     rule = rule_for(call, borrower.record.ptype, item)
-    amount = call.policies.overdue_fee(rule, loan.due_at, until)
+    booked = fees.booked(call, loan.key, FeeType.OVERDUE)
+    amount = call.policies.overdue_fee(rule, loan.due_at, until, booked=booked)
     price = fees.price(call, amount, FeeType.OVERDUE, item.record)
     return fees.charge(call, price, borrower.key, item.about(loan.key))
 

@@ -31,6 +31,7 @@ from bibliobus.ils import (
     FeePayment,
     FeeType,
     Item,
+    Patron,
     PaymentKeyUsed,
     PaymentNotDue,
     PaymentResult,
@@ -90,11 +91,11 @@ def price(call: Call, amount: Decimal, fee_type: FeeType, item: Item) -> Price:
 
 
 def check_acknowledged(
-    price: Price, acknowledged: bool, *, patron: StoredPatron, item: Item | None
+    cost: Price, acknowledged: bool, *, patron: StoredPatron, item: Item | None
 ) -> None:
-    """Raises FeeNotAcknowledged, unless the patron accepts the price or there is none."""
-    if price.amount and not acknowledged:
-        raise FeeNotAcknowledged(patron=patron.record, item=item, fee=price.fee())
+    """Raises FeeNotAcknowledged, unless the patron accepts the cost or there is none."""
+    if cost.amount and not acknowledged:
+        raise FeeNotAcknowledged(patron=patron.record, item=item, fee=cost.fee())
 
 
 def of_patron(tx: Transaction, patron: int) -> list[Fee]:
@@ -102,14 +103,14 @@ def of_patron(tx: Transaction, patron: int) -> list[Fee]:
     return [_fee(*row) for row in tx.rows(_OPEN, patron=patron)]
 
 
-def charge(call: Call, price: Price, patron: int, about: About) -> Fee | None:
-    """Book a price as a fee of this patron; None if it costs nothing."""
-    if not price.amount:
+def charge(call: Call, cost: Price, patron: int, about: About) -> Fee | None:
+    """Book a cost as a fee of this patron; None if there is none."""
+    if not cost.amount:
         return None
-    fee = price.fee()
-    amount = to_minor(price.amount, price.currency)
+    fee = cost.fee()
+    amount = to_minor(cost.amount, cost.currency)
     key = raise_fee(
-        call, patron, amount, fee_type=price.fee_type, currency=price.currency,
+        call, patron, amount, fee_type=cost.fee_type, currency=cost.currency,
         description=fee.description, about=about,
     )  # fmt: skip
     return replace(fee, id=str(key), raised_at=call.now)
@@ -129,6 +130,7 @@ def raise_fee(
     currency: str,
     description: str,
     about: About,
+    written_off: int = 0,
 ) -> int:
     """Book a fee, which the patron's credit pays as far as it goes; its key."""
     key = _add_fee(
@@ -136,12 +138,19 @@ def raise_fee(
         description=description, about=about,
     )  # fmt: skip
     _enter(call, "fee", currency, [("owed", key, amount), ("income", None, -amount)])
+    if written_off:
+        _enter(
+            call, "write-off", currency,
+            [("owed", key, -written_off), ("write-off", None, written_off)],
+        )  # fmt: skip
+        _reduce(call.tx, key, written_off)
     _use_credit(call, patron)
     return key
 
 
 def reverse(call: Call, fee: int) -> None:
-    """Take a fee back: what is still owed of it is owed no more, and what was paid is credit."""
+    """Take a fee back: what is still owed of it is owed no more, what was written off is written
+    off no more, and what was paid is credit."""
     row = call.tx.row(
         "SELECT patron, fee_type, amount, outstanding, currency FROM fees"
         " WHERE institution = :institution AND key = :fee",
@@ -152,7 +161,9 @@ def reverse(call: Call, fee: int) -> None:
     lines: list[tuple[str, int | None, int]] = [("income", None, amount)]
     if outstanding:
         lines.append(("owed", fee, -outstanding))
-    if paid := amount - outstanding:
+    if written_off := _written_off(call.tx, fee):
+        lines.append(("write-off", None, -written_off))
+    if paid := amount - outstanding - written_off:
         lines.append(_credit(call, patron, paid, FeeType(fee_type), currency))
     _enter(call, "reversal", currency, lines, reverses=fee)
     _reduce(call.tx, fee, outstanding)
@@ -170,21 +181,46 @@ def raised_again(call: Call, fee: int) -> int:
     patron, amount, fee_type, currency, description, *about = row
     return raise_fee(
         call, patron, amount, fee_type=FeeType(fee_type), currency=currency,
-        description=description, about=About(*about),
+        description=description, about=About(*about), written_off=_written_off(call.tx, fee),
     )  # fmt: skip
+
+
+def _written_off(tx: Transaction, fee: int) -> int:
+    """How much of a fee was written off, whether or not it was reversed since."""
+    row = tx.row(
+        "SELECT -sum(posting.amount) FROM ledger_postings AS posting"
+        " WHERE posting.institution = :institution AND posting.fee = :fee"
+        " AND EXISTS (SELECT 1 FROM ledger_postings AS other"
+        " WHERE other.institution = posting.institution AND other.entry = posting.entry"
+        " AND other.account = 'write-off' AND other.amount > 0)",
+        fee=fee,
+    )
+    return int(row[0]) if row and row[0] else 0
 
 
 def reverse_replacement(call: Call, loan: int) -> tuple[int, ...]:
     """Take back what was charged because the item of this loan was lost; the fees' keys."""
-    rows = call.tx.rows(
-        "SELECT key FROM fees WHERE institution = :institution AND loan = :loan"
-        " AND fee_type = :replacement AND NOT EXISTS (SELECT 1 FROM ledger_entries"
-        " WHERE institution = :institution AND reverses = fees.key) ORDER BY key",
-        loan=loan, replacement=int(FeeType.REPLACEMENT),
-    )  # fmt: skip
-    for (key,) in rows:
+    keys = tuple(key for key, _ in _of_loan(call.tx, loan, FeeType.REPLACEMENT))
+    for key in keys:
         reverse(call, key)
-    return tuple(key for (key,) in rows)
+    return keys
+
+
+def booked(call: Call, loan: int, fee_type: FeeType) -> Decimal:
+    """What a loan has cost so far, of one kind."""
+    amounts = [amount for _, amount in _of_loan(call.tx, loan, fee_type)]
+    return from_minor(sum(amounts), call.policies.currency)
+
+
+def _of_loan(tx: Transaction, loan: int, fee_type: FeeType) -> list[tuple[int, int]]:
+    """Key and amount of a loan's fees of one kind, but those that were reversed."""
+    rows = tx.rows(
+        "SELECT key, amount FROM fees WHERE institution = :institution AND loan = :loan"
+        " AND fee_type = :fee_type AND NOT EXISTS (SELECT 1 FROM ledger_entries"
+        " WHERE institution = :institution AND reverses = fees.key) ORDER BY key",
+        loan=loan, fee_type=int(fee_type),
+    )  # fmt: skip
+    return [(key, amount) for key, amount in rows]
 
 
 def pay(
@@ -210,7 +246,7 @@ def pay(
     paid = _minor(amount, ours, patron)
     open_fees = _to_pay(call, patron, fee_id)
     credit = max(paid - sum(owed for _, owed in open_fees), 0)
-    if credit and not _keeps_credit(call):
+    if credit and (payment_type == PaymentType.WRITE_OFF or not _keeps_credit(call)):
         raise PaymentNotDue(patron=patron.record)
 
     key = _add_payment(
@@ -227,17 +263,16 @@ def pay(
     _enter(call, "payment", ours, [*lines, (till, None, paid)], payment=key)
     record(call, "payment", patron=patron.key, payment=key)
     result = _payment_result(call, patron, key, shares, credit)
-    kept = replace(result, patron=patrons.nobody(result.patron))
     call.tx.run(
         "UPDATE payments SET result = :result WHERE institution = :institution AND key = :key",
-        result=msgspec.json.encode(kept).decode(), key=key,
+        result=msgspec.json.encode(kept(result)).decode(), key=key,
     )  # fmt: skip
     return result
 
 
 def _to_pay(call: Call, patron: StoredPatron, fee_id: str | None) -> list[tuple[int, int]]:
     """The fees that a payment may go to, the one that was named first."""
-    open_fees = _open_fees(call.tx, patron.key)
+    open_fees = _open_fees(call.tx, patron.key, call.policies.currency)
     if fee_id is None:
         return open_fees
     named = [each for each in open_fees if str(each[0]) == fee_id]
@@ -281,9 +316,26 @@ def _paid_before(
     if (row[0], from_minor(row[1], row[2]), row[2], row[3]) != content:
         raise PaymentKeyUsed(patron=patron.record)
     first = msgspec.json.decode(row[4], type=PaymentResult)
+    return replace(first, patron=payer(call, first))
+
+
+def kept(result: PaymentResult) -> PaymentResult:
+    """What of a payment's result may be kept for as long as it may come again."""
+    return replace(result, patron=patrons.nobody(result.patron))
+
+
+def payer(call: Call, first: PaymentResult) -> Patron:
+    """The patron of a result that was kept, who is called as they are now."""
+    row = call.tx.row(
+        "SELECT patron FROM payments WHERE institution = :institution AND key = :key",
+        key=int(first.transaction_id),
+    )
+    patron = None if row is None else patrons.by_key(call, row[0])
+    if patron is None:  # erased meanwhile
+        return first.patron
     now = patron.record
     known = {"id": now.id, "name": now.name, "screen_messages": now.screen_messages}
-    return replace(first, patron=replace(first.patron, **known))
+    return replace(first.patron, **known)
 
 
 def _add_payment(
@@ -296,15 +348,14 @@ def _add_payment(
     transaction_id: str | None,
     fee_id: str | None,
 ) -> int:
-    row = call.tx.row(
+    return call.tx.add(
         "INSERT INTO payments (institution, patron, at, amount, currency, fee_type, payment_type,"
         " account, transaction_id, fee, result) VALUES (:institution, :patron, :now, :amount,"
-        " :currency, :fee_type, :payment_type, :account, :transaction_id, :fee, '') RETURNING key",
+        " :currency, :fee_type, :payment_type, :account, :transaction_id, :fee, '')",
         patron=patron.key, now=call.at, amount=paid, currency=call.policies.currency,
         fee_type=int(fee_type), payment_type=int(payment_type),
         account=call.origin.account or "", transaction_id=transaction_id, fee=fee_id,
     )  # fmt: skip
-    return int(row[0]) if row else 0
 
 
 def _minor(amount: Decimal, currency: str, patron: StoredPatron) -> int:
@@ -317,13 +368,13 @@ def _minor(amount: Decimal, currency: str, patron: StoredPatron) -> int:
     return minor
 
 
-def _open_fees(tx: Transaction, patron: int) -> list[tuple[int, int]]:
-    """Key and what is still owed, the oldest first."""
+def _open_fees(tx: Transaction, patron: int, currency: str) -> list[tuple[int, int]]:
+    """Key and what is still owed in a currency, the oldest first."""
     rows = tx.rows(
         "SELECT key, outstanding FROM fees WHERE institution = :institution AND patron = :patron"
-        " AND outstanding > 0 ORDER BY key",
-        patron=patron,
-    )
+        " AND outstanding > 0 AND currency = :currency ORDER BY key",
+        patron=patron, currency=currency,
+    )  # fmt: skip
     return [(key, outstanding) for key, outstanding in rows]
 
 
@@ -357,9 +408,9 @@ def _use_credit(call: Call, patron: int) -> None:
         patron=patron,
     )
     for credit, left, currency in credits:
-        shares = _shares(_open_fees(call.tx, patron), left)
+        shares = _shares(_open_fees(call.tx, patron, currency), left)
         if not shares:
-            break
+            continue
         spent = sum(share for _, share in shares)
         lines: list[tuple[str, int | None, int]] = [("owed", fee, -share) for fee, share in shares]
         for fee, share in shares:
@@ -378,14 +429,13 @@ def _add_fee(
     description: str,
     about: About,
 ) -> int:
-    row = call.tx.row(
+    return call.tx.add(
         "INSERT INTO fees (institution, patron, fee_type, amount, outstanding, currency,"
         " description, title, item, loan, raised_at) VALUES (:institution, :patron, :fee_type,"
-        " :amount, :amount, :currency, :description, :title, :item, :loan, :now) RETURNING key",
+        " :amount, :amount, :currency, :description, :title, :item, :loan, :now)",
         patron=patron, fee_type=int(fee_type), amount=amount, currency=currency,
         description=description, now=call.at, **about._asdict(),
     )  # fmt: skip
-    return int(row[0]) if row else 0
 
 
 def _reduce(tx: Transaction, fee: int, share: int) -> None:
@@ -407,16 +457,16 @@ def _enter(
 ) -> None:
     """Write an entry: account, fee and amount of each posting."""
     assert sum(amount for _, _, amount in lines) == 0  # noqa: S101 - double entry
-    row = call.tx.row(
+    entry = call.tx.add(
         "INSERT INTO ledger_entries (institution, at, kind, payment, reverses)"
-        " VALUES (:institution, :now, :kind, :payment, :reverses) RETURNING key",
+        " VALUES (:institution, :now, :kind, :payment, :reverses)",
         now=call.at, kind=kind, payment=payment, reverses=reverses,
     )  # fmt: skip
     for account, fee, amount in lines:
         call.tx.run(
             "INSERT INTO ledger_postings (institution, entry, account, fee, amount, currency)"
             " VALUES (:institution, :entry, :account, :fee, :amount, :currency)",
-            entry=row[0] if row else 0, account=account, fee=fee, amount=amount, currency=currency,
+            entry=entry, account=account, fee=fee, amount=amount, currency=currency,
         )  # fmt: skip
 
 

@@ -113,10 +113,12 @@ def title_held(tx: Transaction, patron: int, title_id: str) -> int | None:
 
 
 def lock_title(call: Call, title: int) -> None:
-    """Keep everybody else from this title's items and holds until the transaction ends."""
+    """Keep everybody else from this title's items and holds, which are settled, until the
+    transaction ends."""
     sql = "SELECT 1 FROM titles WHERE institution = :institution AND key = :key"
     call.tx.lock(sql, key=title)
     call.locked()
+    settle(call, title)
 
 
 def of_title(tx: Transaction, title: int) -> list[StoredHold]:
@@ -181,11 +183,47 @@ def capture(call: Call, copy: Copy, branch: str | None) -> StoredHold | None:
     hold = next(eligible(call, copy), None)
     if hold is None:
         return None
+    return _keep(call, hold, copy.item, branch)
+
+
+def keep_its_copy(call: Call, item: int, branch: str | None) -> StoredHold | None:
+    """An item that waits for a hold is in this branch: the hold, as it is then."""
+    hold = of_copy(call.tx, item)
+    return None if hold is None else _keep(call, hold, item, branch)
+
+
+def _keep(call: Call, hold: StoredHold, item: int, branch: str | None) -> StoredHold | None:
+    """Put an item that is in this branch on the hold shelf, where it may be already, or send it to
+    where that is."""
     destination = call.policies.branch_of(hold.pickup_location)
     here = branch is None or destination in (None, branch)
-    give(call, hold.key, copy.item, pickup_by=call.policies.shelf_until(call.now) if here else None)
-    send(call.tx, copy.item, None if here else destination)
-    return of_copy(call.tx, copy.item)
+    if not here or hold.pickup_by is None:
+        until = call.policies.shelf_until(call.now) if here else None
+        give(call, hold.key, item, pickup_by=until)
+        send(call.tx, item, None if here else destination)
+    return of_copy(call.tx, item)
+
+
+def place(
+    call: Call,
+    patron: int,
+    title: int,
+    item: int | None,
+    *,
+    hold_type: HoldType,
+    pickup_location: str | None,
+    expires_at: datetime | None,
+) -> None:
+    """Put a patron into the queue of a title, or of this item."""
+    hold = call.tx.add(
+        "INSERT INTO holds (institution, priority, patron, title, item, hold_type, pickup_location,"
+        " placed_at, waits_since, expires_at) VALUES (:institution, 0, :patron, :title, :item,"
+        " :hold_type, :pickup_location, :now, :now, :expires_at)",
+        patron=patron, title=title, item=item if hold_type == HoldType.SPECIFIC_COPY else None,
+        hold_type=int(hold_type), pickup_location=pickup_location, now=call.at,
+        expires_at=to_database(expires_at),
+    )  # fmt: skip
+    record(call, "hold", patron=patron, hold=hold)
 
 
 def give(
@@ -258,6 +296,7 @@ def settle(call: Call, title: int) -> bool:
     for hold in over:
         if hold.copy is not None:
             pass_on(call, hold.copy)
+    call.settled = call.settled or bool(over)
     return bool(over)
 
 

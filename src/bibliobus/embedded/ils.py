@@ -414,7 +414,7 @@ class EmbeddedILS:
         """Do what time brings: end holds whose time is over and pass on what waited for them, a
         title at a time, and forget who read what."""
         for title in await self._read(lambda call: list(holds.titles_to_settle(call))):
-            await self._write(lambda call, title=title: _settle(call, title))  # type: ignore[misc]
+            await self._write(lambda call, title=title: holds.lock_title(call, title))  # type: ignore[misc]
         while await self._write(privacy.forget):
             pass
 
@@ -486,11 +486,6 @@ class EmbeddedILS:
 def _fault_of_ours(fault: Exception) -> Unavailable:
     logger.exception("a transaction was rolled back by a fault of ours")
     return Unavailable(f"a fault of ours, {type(fault).__name__}", may_stand=False)
-
-
-def _settle(call: Call, title: int) -> None:
-    holds.lock_title(call, title)
-    holds.settle(call, title)
 
 
 def _entries(call: Call, patron: int, kind: PatronList) -> Sequence[ListEntry]:

@@ -176,6 +176,12 @@ INVARIANTS = (
         f"{_FEES} AND outstanding <> {_POSTED}",
     ),
     Invariant(
+        "I11", "A posting for fee {} is in another currency.",
+        f"{_FEES} AND EXISTS (SELECT 1 FROM ledger_postings AS posting"  # noqa: S608 - constant
+        " WHERE posting.institution = fees.institution AND posting.fee = fees.key"
+        " AND posting.currency <> fees.currency)",
+    ),
+    Invariant(
         "I12", "The payment number {} was booked more than once.",
         "SELECT transaction_id FROM payments WHERE institution = :institution"
         " AND transaction_id IS NOT NULL GROUP BY account, transaction_id HAVING count(*) > 1",
@@ -211,6 +217,7 @@ INVARIANTS = (
 
 def breaches(tx: Transaction) -> Iterator[str]:
     """A sentence for each breach in the transaction's institution, with the rule's number."""
-    for number, breach, query in INVARIANTS:
-        for (name,) in tx.rows(query):
-            yield f"{number}: {breach.format(name)}"
+    with tx.unhurried():
+        for number, breach, query in INVARIANTS:
+            for (name,) in tx.rows(query):
+                yield f"{number}: {breach.format(name)}"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from bibliobus.database import from_database
+from bibliobus.database import from_database, storable
 from bibliobus.embedded import holds, patrons
 from bibliobus.embedded.call import Call, record
 from bibliobus.embedded.fees import About
@@ -45,6 +45,13 @@ _LOCK_BORROWER = (
     " JOIN items ON items.institution = loans.institution AND items.key = loans.item"
     " WHERE loans.institution = :institution AND barcode = :barcode AND ended_at IS NULL)"
 )
+_LOCK_LAST_BORROWER = (
+    "SELECT key FROM patrons WHERE institution = :institution AND key ="
+    " (SELECT events.patron FROM events"
+    " JOIN items ON items.institution = events.institution AND items.key = events.item"
+    " WHERE events.institution = :institution AND barcode = :barcode"
+    " AND kind <> 'status-update' ORDER BY events.key DESC LIMIT 1)"
+)
 
 
 class OpenLoan(NamedTuple):
@@ -62,7 +69,6 @@ class Held(NamedTuple):
 
     key: int
     patron: int
-    on_shelf: bool
 
 
 class StoredItem(NamedTuple):
@@ -125,6 +131,16 @@ def lock_with_borrower(call: Call, barcode: str) -> StoredItem:
     return item
 
 
+def lock_with_last_borrower(call: Call, barcode: str) -> StoredItem:
+    """As `lock`, and whoever the item's latest transaction was about is locked before it.
+
+    Raises:
+        ItemNotFound: There is none.
+    """
+    call.tx.lock(_LOCK_LAST_BORROWER, barcode=barcode)
+    return lock(call, barcode)
+
+
 def read_again(call: Call, item: StoredItem) -> StoredItem:
     """The item as it is by now."""
     row = call.tx.row(_BY_KEY, key=item.key)
@@ -137,18 +153,18 @@ def note(
 ) -> StoredItem:
     """Keep what a terminal said of an item: where it is now, and its properties (None: nothing)."""
     was = item.record
-    record = replace(
+    noted = replace(
         was,
-        current_location=was.current_location if location is None else location,
-        item_properties=was.item_properties if properties is None else properties,
+        current_location=was.current_location if location is None else storable(location),
+        item_properties=was.item_properties if properties is None else storable(properties),
     )
-    if record != was:
+    if noted != was:
         call.tx.run(
             "UPDATE items SET current_location = :location, properties = :properties"
             " WHERE institution = :institution AND key = :key",
-            location=record.current_location, properties=record.item_properties, key=item.key,
+            location=noted.current_location, properties=noted.item_properties, key=item.key,
         )  # fmt: skip
-    return item._replace(record=record)
+    return item._replace(record=noted)
 
 
 def set_condition(call: Call, item: StoredItem, condition: str | None) -> None:
@@ -188,7 +204,7 @@ def _status(
         (condition is Condition.IN_PROCESS, CirculationStatus.IN_PROCESS),
         (True, CirculationStatus.AVAILABLE),
     )
-    return next(status for holds, status in found if holds)
+    return next(status for is_so, status in found if is_so)
 
 
 def _stored(
@@ -225,7 +241,7 @@ def _stored(
     if loan_key is not None:
         loan = OpenLoan(loan_key, patron, from_database(lent_at), from_database(due_at), renewals)
     if held_key is not None:
-        held = Held(held_key, held_for, pickup_by is not None)
+        held = Held(held_key, held_for)
     if condition_name is not None:
         condition = Condition(condition_name)
     copy = Copy(key, title, permanent_location)

@@ -8,10 +8,11 @@ from datetime import datetime
 import msgspec
 
 from bibliobus.database import Transaction, to_database
-from bibliobus.embedded.call import Call, record
+from bibliobus.embedded.call import Call
 from bibliobus.embedded.fees import About, raise_fee
+from bibliobus.embedded.holds import of_patron_on_title, place
 from bibliobus.embedded.patrons import key_of
-from bibliobus.ils import HoldType, Origin
+from bibliobus.ils import Origin
 from bibliobus.ils.library import (
     HoldEntry,
     InstitutionSettings,
@@ -136,21 +137,18 @@ def _load_loan(tx: Transaction, loan: LoanEntry) -> None:
 def _load_hold(call: Call, hold: HoldEntry) -> None:
     """Add an active hold, unless the patron has one on this title."""
     row = call.tx.row(
-        "INSERT INTO holds (institution, priority, patron, title, item, hold_type, pickup_location,"
-        " placed_at, waits_since, expires_at)"
-        " SELECT patrons.institution, 0, patrons.key, items.title,"
-        " CASE WHEN CAST(:hold_type AS BIGINT) = :specific THEN items.key END,"
-        " CAST(:hold_type AS BIGINT), :pickup_location, CAST(:now AS BIGINT), CAST(:now AS BIGINT),"
-        " CAST(:expires_at AS BIGINT)"
+        "SELECT patrons.key, items.title, items.key"
         " FROM patrons JOIN items ON items.institution = patrons.institution"
         " WHERE patrons.institution = :institution AND patrons.barcode = :patron"
-        " AND items.barcode = :item ON CONFLICT DO NOTHING RETURNING key, patron",
-        patron=hold.patron, item=hold.item, hold_type=int(hold.hold_type),
-        specific=int(HoldType.SPECIFIC_COPY), pickup_location=hold.pickup_location, now=call.at,
-        expires_at=to_database(call.policies.hold_expires_at(call.now)),
+        " AND items.barcode = :item",
+        patron=hold.patron, item=hold.item,
     )  # fmt: skip
-    if row is not None:
-        record(call, "hold", patron=row[1], hold=row[0])
+    if row is None or of_patron_on_title(call.tx, row[0], row[1]) is not None:
+        return
+    place(
+        call, *row, hold_type=hold.hold_type, pickup_location=hold.pickup_location,
+        expires_at=call.policies.hold_expires_at(call.now),
+    )  # fmt: skip
 
 
 def _load_item(call: Call, item: ItemEntry, titles: dict[tuple[str, str | None], int]) -> bool:
@@ -186,9 +184,11 @@ def _title(tx: Transaction, item: ItemEntry) -> int:
         "SELECT key FROM titles WHERE institution = :institution AND title = :title"
         " AND author IS NOT DISTINCT FROM :author ORDER BY key LIMIT 1",
         title=item.title, author=item.author,
-    ) or tx.row(
+    )  # fmt: skip
+    if row is not None:
+        return int(row[0])
+    return tx.add(
         "INSERT INTO titles (institution, title, author, language)"
-        " VALUES (:institution, :title, :author, :language) RETURNING key",
+        " VALUES (:institution, :title, :author, :language)",
         title=item.title, author=item.author, language=item.language,
     )  # fmt: skip
-    return int(row[0]) if row else 0

@@ -34,7 +34,7 @@ _OPEN_LOANS = """(SELECT count(*) FROM loans WHERE loans.institution = patrons.i
 _SELECT = f"""
 SELECT key, pin_hash, wrong_pins, wrong_pin_at, barcode, name, address, email_addr, home_phone,
     birth_on, expires_on, ptype, home_library, inet_privileges, language, charge_ok, renew_ok,
-    recall_ok, hold_ok, card_lost, blocked_because, screen_message, blocked_at,
+    hold_ok, card_lost, blocked_because, screen_message, blocked_at,
     {_OPEN_LOANS},
     {_OPEN_LOANS[:-1]} AND due_at < :now),
     (SELECT count(*) FROM holds WHERE holds.institution = patrons.institution
@@ -273,7 +273,6 @@ def _stored(
     language: str | None,
     charge_ok: bool,
     renew_ok: bool,
-    recall_ok: bool,
     hold_ok: bool,
     card_lost: bool,
     blocked_because: str | None,
@@ -328,7 +327,7 @@ def _stored(
         fee_limit=limits.fee_limit,
         charge_ok=not blocks,
         renew_ok=usable and bool(renew_ok),
-        recall_ok=usable and bool(recall_ok),
+        recall_ok=usable,  # nothing is recalled here, so nobody in particular is denied that
         hold_ok=usable and bool(hold_ok),
         card_lost=bool(card_lost),
         too_many_charged=charged >= charged_limit,

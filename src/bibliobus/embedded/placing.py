@@ -46,6 +46,8 @@ def add(
     if item_id is None and hold_type == HoldType.SPECIFIC_COPY:
         raise ItemNotFound(patron=patron.record)
     item, title = _named(call, item_id, title_id)
+    if call.settled:
+        patron = patrons.by_key(call, patron.key) or patron
     rule = _rule(call, patron, item, title)
     _check_may_hold(call, rule, patron, item, title)
     place = _pickup_location(call, patron, pickup_location)
@@ -59,17 +61,12 @@ def add(
 
     if expires_at is None or expires_at <= call.now:
         expires_at = call.policies.hold_expires_at(call.now)
-    row = call.tx.row(
-        "INSERT INTO holds (institution, priority, patron, title, item, hold_type, pickup_location,"
-        " placed_at, waits_since, expires_at) VALUES (:institution, 0, :patron, :title, :item,"
-        " :hold_type, :pickup_location, :now, :now, :expires_at) RETURNING key",
-        patron=patron.key, title=title, hold_type=int(hold_type), pickup_location=place,
-        item=item.key if item is not None and hold_type == HoldType.SPECIFIC_COPY else None,
-        now=call.at, expires_at=to_database(expires_at),
+    holds.place(
+        call, patron.key, title, None if item is None else item.key,
+        hold_type=hold_type, pickup_location=place, expires_at=expires_at,
     )  # fmt: skip
     about = fees.About(title, None if item is None else item.key)
     fee = fees.charge(call, price, patron.key, about)
-    record(call, "hold", patron=patron.key, hold=row[0] if row else None)
     return replace(_result(call, patron, item, title), fee=fee)
 
 
@@ -134,7 +131,6 @@ def _named(call: Call, item_id: str | None, title_id: str | None) -> tuple[Store
         raise TitleNotFound
     title = holds.title_key(call.tx, title_id)
     holds.lock_title(call, title)
-    holds.settle(call, title)
     return None, title
 
 
@@ -156,7 +152,6 @@ def _theirs(
         raise HoldNotFound(patron=patron.record)
     if item is None:
         holds.lock_title(call, title)
-        holds.settle(call, title)
     hold = holds.of_patron_on_title(call.tx, patron.key, title)
     if hold is None:
         raise HoldNotFound(patron=patron.record, item=None if item is None else item.record)
@@ -240,7 +235,7 @@ def _result(call: Call, patron: StoredPatron, item: StoredItem | None, title: in
         patron=patrons.without_contact(patron.record),
         hold=hold.record(position),
         item=_shown(call, item, hold),
-        available=position == 1 and _one_is_in(call, hold),
+        available=_one_is_in(call, patron, hold),
     )
 
 
@@ -251,15 +246,20 @@ def _shown(call: Call, item: StoredItem | None, hold: StoredHold) -> Item | None
     return None if found is None else found.record
 
 
-def _one_is_in(call: Call, hold: StoredHold) -> bool:
-    """Whether a copy that could serve the hold is on its shelf."""
+def _one_is_in(call: Call, patron: StoredPatron, hold: StoredHold) -> bool:
+    """Whether a copy is on its shelf that the patron could borrow for their hold."""
     rows = call.tx.rows(
-        "SELECT key, permanent_location FROM items WHERE institution = :institution"
-        " AND title = :title AND condition IS NULL AND transit_to IS NULL"
+        "SELECT key, permanent_location, item_type FROM items WHERE institution = :institution"
+        " AND title = :title AND (condition IS NULL OR condition = 'damaged')"
+        " AND transit_to IS NULL"
         " AND NOT EXISTS (SELECT 1 FROM loans WHERE loans.institution = items.institution"
         " AND loans.item = items.key AND ended_at IS NULL)"
         " AND NOT EXISTS (SELECT 1 FROM holds WHERE holds.institution = items.institution"
         " AND holds.copy = items.key AND ended_at IS NULL)",
         title=hold.title,
     )
-    return any(holds.can_serve(call, Copy(key, hold.title, home), hold) for key, home in rows)
+    return any(
+        call.policies.loan_rule(patron.record.ptype, item_type, home).lent
+        and holds.queue(call, Copy(key, hold.title, home))[:1] == [patron.key]
+        for key, home, item_type in rows
+    )

@@ -14,8 +14,10 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from bibliobus.database import Transaction, to_database
+from bibliobus.embedded import fees
 from bibliobus.embedded.call import A_MOMENT, Call
 from bibliobus.ils import PaymentResult
 from bibliobus.ils.records import Record
@@ -35,21 +37,24 @@ def once(call: Call, result_type: type[R], work: Callable[[Call], R]) -> R:
     if origin.request_key is None:
         return work(call)
     this = {"account": origin.account or "", "request_key": origin.request_key}
-    kept = PAYMENTS_KEPT if result_type is PaymentResult else KEPT
+    length = PAYMENTS_KEPT if result_type is PaymentResult else KEPT
     claimed = tx.run(
         "INSERT INTO replays (institution, account, request_key, at, forget_at, connection, result)"
         " VALUES (:institution, :account, :request_key, :now, :forget_at, :connection, '')"
         " ON CONFLICT DO NOTHING",
-        now=call.at, forget_at=to_database(call.now + kept), connection=origin.connection, **this,
+        now=call.at, forget_at=to_database(call.now + length), connection=origin.connection, **this,
     )  # fmt: skip
     if not claimed:
         row = tx.row(f"SELECT result FROM replays WHERE {_THIS}", **this)  # noqa: S608 - constant
         assert row is not None  # noqa: S101 - it stood in the way a moment ago
-        return msgspec.json.decode(row[0], type=result_type)
+        first = msgspec.json.decode(row[0], type=result_type)
+        patron = fees.payer(call, first) if isinstance(first, PaymentResult) else None
+        return first if patron is None else replace(first, patron=patron)
     result = work(call)
+    kept = fees.kept(result) if isinstance(result, PaymentResult) else result
     tx.run(
         f"UPDATE replays SET result = :result, event = :event WHERE {_THIS}",  # noqa: S608 - constant
-        result=msgspec.json.encode(result).decode(), event=call.event, **this,
+        result=msgspec.json.encode(kept).decode(), event=call.event, **this,
     )  # fmt: skip
     return result
 

@@ -57,9 +57,10 @@ def checkin(
     location = current_location or call.origin.location
     branch = call.policies.branch_of(location)
     if no_block:
-        returned_at = returned_at or call.origin.transaction_at or call.now
-        if item.loan is not None and returned_at < item.loan.lent_at:
-            record(call, "checkin-no-block", item=item.key)  # it has gone out again, and stays so
+        claimed = returned_at or call.origin.transaction_at
+        returned_at = call.policies.off_line_at(claimed, call.now)
+        if item.loan is not None and returned_at < item.loan.lent_at:  # it has gone out again
+            record(call, "checkin-no-block", item=item.key, at=returned_at)
             item = items.note(call, item, location=location, properties=item_properties)
             return _result(call, item, None, branch)
     else:
@@ -79,6 +80,7 @@ def checkin(
     moved = item.record.current_location != back.record.current_location
     record(
         call, "checkin-no-block" if no_block else "checkin", item=item.key,
+        at=returned_at if no_block else None,
         patron=None if item.loan is None else item.loan.patron,
         loan=None if item.loan is None else item.loan.key,
         hold=None if back.held is None else back.held.key,
@@ -154,21 +156,16 @@ def _check_taken_here(call: Call, item: StoredItem) -> None:
 
 def _put_where_it_belongs(call: Call, item: StoredItem, branch: str | None) -> AlertType | None:
     """The hold shelf, another branch, or its own shelf, as seen from where it came back."""
-    here = item.record.destination
-    if (held := item.held) is not None:
-        if not held.on_shelf and (branch in (None, here) or not call.policies.branch_of(here)):
-            shelf_until = call.policies.shelf_until(call.now)
-            holds.give(call, held.key, item.key, pickup_by=shelf_until)
-            holds.send(call.tx, item.key, None)
-            return AlertType.HOLD_HERE
-        return AlertType.HOLD_HERE if held.on_shelf else AlertType.HOLD_ELSEWHERE
-    if item.active_holds and item.condition not in _NOT_OURS:
+    hold = None
+    if item.held is not None:
+        hold = holds.keep_its_copy(call, item.key, branch)
+    elif item.active_holds and item.condition not in _NOT_OURS:
         hold = holds.capture(call, item.copy, branch)
-        if hold is not None:
-            return AlertType.HOLD_ELSEWHERE if hold.pickup_by is None else AlertType.HOLD_HERE
+    if hold is not None:
+        return AlertType.HOLD_ELSEWHERE if hold.pickup_by is None else AlertType.HOLD_HERE
     home = call.policies.branch_of(item.record.permanent_location)
     destination = home if branch is not None and home not in (None, branch) else None
-    if destination != here:
+    if destination != item.record.destination:
         holds.send(call.tx, item.key, destination)
     return None if destination is None else AlertType.GOES_ELSEWHERE
 

@@ -58,7 +58,7 @@ def undo_checkout(call: Call, item_id: str, patron_id: str | None) -> CheckinRes
 
 def undo_checkin(call: Call, item_id: str, patron_id: str | None) -> CheckoutResult:
     """See `ILS.undo_checkin`; inside the caller's transaction."""
-    item = items.lock(call, item_id)
+    item = items.lock_with_last_borrower(call, item_id)
     last = _undoable(call, item, patron_id, "checkin")
     row = call.tx.row(
         "SELECT due_at FROM loans WHERE institution = :institution AND key = :loan", loan=last.loan
@@ -66,7 +66,7 @@ def undo_checkin(call: Call, item_id: str, patron_id: str | None) -> CheckoutRes
     if item.loan is not None or last.patron is None or row is None:
         raise NothingToUndo(item=item.record)
     before = last.before
-    patrons.lock_key(call, last.patron)
+    patrons.lock_key(call, last.patron)  # has been, unless the item went out and came back just now
     call.tx.run(
         "UPDATE loans SET ended_at = NULL WHERE institution = :institution AND key = :loan",
         loan=last.loan,

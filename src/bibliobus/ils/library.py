@@ -316,26 +316,36 @@ def read_library(document: bytes) -> Library:
     """
     try:
         library = msgspec.json.decode(document, type=Library)
-        _ = [(p.birth_on, p.expires_on) for p in library.patrons]
     except msgspec.DecodeError as error:
         raise ValueError(str(error)) from error
-    known = set(library.institutions)
+    parts = library.patrons, library.items, library.loans, library.holds, library.fees
+    named = {entry.institution for part in (library.accounts, *parts) for entry in part}
+    for name in sorted(named - set(library.institutions) - {None}, key=str):
+        raise ValueError(f"it names the institution {name!r}, which is not under `institutions`")
+    for patron in library.patrons:
+        try:
+            _ = patron.birth_on, patron.expires_on
+        except ValueError as error:
+            raise ValueError(f"patron {patron.id!r}: {error}") from None
+    for institution in library.institutions:
+        _check_references(library.of(institution), institution)
+    return library
+
+
+def _check_references(library: Library, institution: str) -> None:
+    """Refuse what is about nobody or nothing in its institution, and would vanish."""
     of_patrons: tuple[LoanEntry | HoldEntry | FeeEntry, ...] = (
         *library.loans, *library.holds, *library.fees
     )  # fmt: skip
-    named = {e.institution for e in (*library.patrons, *library.items, *of_patrons)}
     patrons, items = {p.id for p in library.patrons}, {i.id for i in library.items}
     for each in of_patrons:
         what = type(each).__name__.removesuffix("Entry").lower()
         if each.patron not in patrons:
-            raise ValueError(f"a {what} of {each.patron!r} is of a stranger")
+            raise ValueError(f"a {what} of {each.patron!r} is of a stranger in {institution!r}")
         if not isinstance(each, FeeEntry) and each.item not in items:
-            raise ValueError(f"a {what} is of item {each.item!r}, which is not in `items`")
-    for name in sorted(
-        (named | {a.institution for a in library.accounts}) - known - {None}, key=str
-    ):
-        raise ValueError(f"it names the institution {name!r}, which is not under `institutions`")
-    return library
+            raise ValueError(
+                f"a {what} is of item {each.item!r}, which is not in `items` of {institution!r}"
+            )
 
 
 def _of(entries: Iterable[_E], institution: str) -> tuple[_E, ...]:

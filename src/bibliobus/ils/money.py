@@ -19,7 +19,7 @@ _DIGITS: Mapping[str, int] = {
     for digits, currencies in ((0, _NONE), (3, _THREE), (4, _FOUR))
     for currency in currencies.split()
 }
-_MOST_DIGITS = 12  # before the point, but one; sums of them still fit a database's integer
+_MOST_DIGITS = 13  # before the point; sums of such amounts still fit a database's integer
 
 
 def to_minor(amount: Decimal, currency: str) -> int:
@@ -28,7 +28,7 @@ def to_minor(amount: Decimal, currency: str) -> int:
     Raises:
         ValueError: It is no number or no likely one, or has more digits than the currency.
     """
-    if not amount.is_finite() or amount.adjusted() > _MOST_DIGITS:
+    if not amount.is_finite() or amount.adjusted() >= _MOST_DIGITS:
         raise ValueError(f"{amount} is no amount of money")
     digits = _DIGITS.get(currency, 2)
     whole = amount.quantize(Decimal(1).scaleb(-digits))

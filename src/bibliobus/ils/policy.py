@@ -77,7 +77,8 @@ class Policies:
 
     def due_at(self, rule: LoanRule, lent_at: datetime) -> datetime:
         """When a loan that begins then is due: at closing time of a day that is not closed, or
-        after some hours, but not after closing time. Always after its beginning."""
+        after some hours, but not after that day's closing time, unless it begins after that.
+        Always after its beginning."""
         if rule.loan_hours is None and not rule.in_library:
             return self._closing_after(lent_at, rule.loan_days)
         lent_at = lent_at.astimezone(UTC)  # hours are hours, whatever a local clock does
@@ -113,9 +114,17 @@ class Policies:
 
     # -------------------------------------------------------- how much
 
-    def overdue_fee(self, rule: LoanRule, due_at: datetime, returned_at: datetime) -> Decimal:
-        """What a loan costs that came back then: for each begun day after the due date on which
-        the library is open (of a loan by hours, each begun hour)."""
+    def overdue_fee(
+        self,
+        rule: LoanRule,
+        due_at: datetime,
+        returned_at: datetime,
+        *,
+        booked: Decimal = Decimal(0),
+    ) -> Decimal:
+        """What a loan costs that came back, or was renewed, then: for each begun day after the due
+        date on which the library is open (of a loan by hours, each begun hour). What was `booked`
+        for the loan before counts for the limit."""
         if returned_at <= due_at or not rule.overdue_fee:
             return Decimal(0)
         if rule.loan_hours is not None:
@@ -124,7 +133,9 @@ class Policies:
             late = self._open_days(self.today(due_at) + _DAY, self.today(returned_at))
             late = 0 if late <= rule.grace_days else late
         fee = late * rule.overdue_fee
-        return fee if rule.overdue_fee_limit is None else min(fee, rule.overdue_fee_limit)
+        if rule.overdue_fee_limit is None:
+            return fee
+        return max(min(fee, rule.overdue_fee_limit - booked), Decimal(0))
 
     # -------------------------------------------------------- where
 

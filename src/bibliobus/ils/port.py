@@ -72,7 +72,8 @@ class Circulation(Protocol):
             renewal_allowed: If the patron has the item already, renew the loan.
             no_block: The terminal lent the item already, while it was off line, at
                 `origin.transaction_at` (now, if its clock cannot be right). No policy can refuse
-                it; whoever had the item then has returned it, and a loan that began later stays.
+                it; whoever had the item then has returned it, and owes what was overdue by then. If
+                the item has gone out again or come back since, this loan is over already.
             no_block_due_at: What the terminal told the patron then; None, or a time before the
                 loan began: by policy.
             fee_acknowledged: The patron accepts what it costs. Nothing is booked for what was
@@ -86,6 +87,7 @@ class Circulation(Protocol):
             What stands now: the loan is open, and a hold of the patron on this title is over.
 
         Raises:
+            NotSupported: Lending is switched off.
             PatronNotFound: No patron has this id.
             WrongPIN: A PIN was sent and is not the patron's.
             ItemNotFound: No item has this id.
@@ -97,7 +99,6 @@ class Circulation(Protocol):
             OnHoldForAnother: It waits for another patron, or one who is first in its queue.
             LoanLimitReached: The patron has as many loans as the policy allows.
             FeeNotAcknowledged: It costs something, and that was not accepted.
-            NotSupported: Lending is switched off.
 
         The checks are made in this order.
 
@@ -123,8 +124,8 @@ class Circulation(Protocol):
             current_location: Where it is now; None: where the terminal stands.
             item_properties: Kept with the item as it is, and given back by `find_item`.
             no_block: The terminal took the item back already, while it was off line, at
-                `returned_at`, else `origin.transaction_at`. It is not refused for not being on
-                loan.
+                `returned_at`, else `origin.transaction_at` (now, if its clock cannot be right).
+                It is not refused for not being on loan; a loan that began later stays.
             origin: Where the call comes from, and what names it for a repeat.
 
         Returns:
@@ -177,7 +178,7 @@ class Circulation(Protocol):
 
         Returns:
             `renewal_ok` is true, and `due_at` the new date, never earlier than the old one. What
-            was overdue until now is booked as a fee.
+            was overdue until it was renewed is booked as a fee.
 
         Raises:
             PatronNotFound: No patron has this id.
@@ -478,7 +479,8 @@ class ILS(Circulation, Protocol):
             CurrencyNotAccepted: It is not the library's. Nothing was booked.
             FeeNotFound: The patron does not owe `fee_id`. Nothing was booked.
             PaymentNotDue: The amount is not above zero, has more digits than the currency, or is
-                more than is owed where nothing is kept as credit. Nothing was booked.
+                more than is owed and not kept as credit, which no write-off is. Nothing was
+                booked.
             NotSupported: This ILS takes no payments from terminals.
             Unavailable: No answer came. The payment may be booked; without a `transaction_id`,
                 look at the patron's account before you repeat the call.

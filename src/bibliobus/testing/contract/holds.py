@@ -301,6 +301,49 @@ class HoldContract:
         assert found.circulation_status == CirculationStatus.AVAILABLE
         assert await library.ils.hold_queue("a") == []
 
+    async def test_says_at_any_place_in_the_queue_whether_a_copy_can_be_fetched(
+        self, library: ContractLibrary
+    ) -> None:
+        await library.add(
+            document(
+                patron(), patron("grace"), patron("mary"), item(), item("a"),
+                hold(hold_type=HoldType.SPECIFIC_COPY),
+            )
+        )  # fmt: skip
+        soon = datetime.now(UTC) + timedelta(days=9)
+
+        second = await library.ils.add_hold("grace", item_id="a", origin=origin())
+        third = await library.ils.add_hold("mary", item_id="a", origin=origin())
+        suspended = await library.ils.alter_hold(
+            "ada", item_id="31000001", suspended_until=soon, origin=origin()
+        )
+        served = await library.ils.alter_hold(
+            "mary", item_id="31000001", hold_type=HoldType.SPECIFIC_COPY, origin=origin()
+        )
+
+        assert (second.hold.queue_position, second.available) == (
+            2,
+            True,
+        )  # the first wants another
+        assert not third.available
+        assert not suspended.available
+        assert not served.available  # Grace is before her
+
+    async def test_passes_on_the_copy_that_is_not_needed_any_more(
+        self, library: ContractLibrary
+    ) -> None:
+        await library.add(
+            document(
+                patron(), patron("grace"), item(), item("a"), hold(), hold(patron="grace"),
+            )
+        )  # fmt: skip
+        await library.ils.checkin("a", origin=origin())
+
+        await library.ils.checkout("ada", "31000001", no_block=True, origin=origin())
+
+        (ready,) = (await library.ils.patron_account("grace")).holds
+        assert (ready.ready, ready.item_id) == (True, "a")
+
     async def test_serves_a_hold_on_one_copy_with_that_copy(self, library: ContractLibrary) -> None:
         await library.add(
             document(
@@ -530,6 +573,21 @@ class HoldPolicyContract:
             library, HoldNotAllowed, library.ils.add_hold("ada", title_id="Emma", origin=origin())
         )
 
+    async def test_says_that_a_damaged_copy_can_be_fetched_and_a_reference_copy_not(
+        self, library: ContractLibrary
+    ) -> None:
+        await library.add(
+            document(
+                patron(), item("a", title="Emma", condition=Condition.DAMAGED),
+                item("b"), loan("b", "grace"), item("c", item_type="reference"), patron("grace"),
+            )
+        )  # fmt: skip
+
+        damaged = await library.ils.add_hold("ada", item_id="a", origin=origin())
+        not_lent = await library.ils.add_hold("ada", item_id="b", origin=origin())
+
+        assert (damaged.available, not_lent.available) == (True, False)
+
     async def test_refuses_one_hold_too_many(self, library: ContractLibrary) -> None:
         await library.add(
             document(patron(), *(item(id, title=id) for id in "abc"), hold("a"), hold("b"))
@@ -615,6 +673,22 @@ class HoldPolicyContract:
         assert (still.alert_type, still.item.destination) == (AlertType.HOLD_ELSEWHERE, "south")
         assert arrived.alert_type == AlertType.HOLD_HERE
         assert arrived.item.circulation_status == CirculationStatus.WAITING_ON_HOLD_SHELF
+        assert ready.ready
+
+    async def test_sends_back_what_has_left_its_hold_shelf(self, library: ContractLibrary) -> None:
+        await library.add(document(patron(), item(permanent_location="stacks"), hold()))
+        await library.ils.checkin("31000001", current_location="desk", origin=origin())
+
+        elsewhere = await library.ils.checkin("31000001", current_location="south", origin=origin())
+        (travels,) = (await library.ils.patron_account("ada")).holds
+        back = await library.ils.checkin("31000001", current_location="desk", origin=origin())
+        (ready,) = (await library.ils.patron_account("ada")).holds
+
+        assert elsewhere.alert_type == AlertType.HOLD_ELSEWHERE
+        assert elsewhere.item.destination == "north"
+        assert elsewhere.item.circulation_status == CirculationStatus.IN_TRANSIT
+        assert (travels.ready, travels.pickup_by) == (False, None)
+        assert back.alert_type == AlertType.HOLD_HERE
         assert ready.ready
 
     async def test_does_not_move_a_hold_whose_copy_is_on_its_way(

@@ -40,7 +40,12 @@ from bibliobus.testing.contract.policies import (
     RenewAllPolicyContract,
 )
 from bibliobus.testing.contract.repeats import RepeatContract, RepeatedHoldContract
-from bibliobus.testing.contract.undo import UndoContract, UndoFeeContract, UndoHoldContract
+from bibliobus.testing.contract.undo import (
+    UndoContract,
+    UndoFeeContract,
+    UndoHoldContract,
+    UndoPaymentContract,
+)
 
 
 @needs("renew all")
@@ -97,7 +102,7 @@ class ILSContract(
     CirculationContract, PatronContract, PINLockContract, BlockContract, OffLineContract,
     RenewAllContract, StatusUpdateContract, HoldContract, HoldPolicyContract, PolicyContract,
     RenewAllPolicyContract, CheckoutOrderContract, FeeContract, UndoContract, UndoHoldContract,
-    UndoFeeContract, RepeatContract, RepeatedHoldContract,
+    UndoFeeContract, UndoPaymentContract, RepeatContract, RepeatedHoldContract,
 ):  # fmt: skip
     """Subclass it, and give it the fixture `library`."""
 
@@ -105,6 +110,8 @@ class ILSContract(
         assert library.ils.supports("checkout")
         assert not library.ils.supports("juggling")
         assert await library.ils.checkout_ok()
+        off_line = await library.ils.offline_ok()
+        assert library.ils.supports("offline operation") == off_line
 
     async def test_minds_no_institution_id(self, library: ContractLibrary) -> None:
         for id in ("MAIN", "elsewhere", "", "\udcff"):

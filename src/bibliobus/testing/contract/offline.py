@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from bibliobus.ils import ItemNotFound, PatronNotFound, Secret
+from bibliobus.ils import CirculationStatus, ItemNotFound, Origin, PatronNotFound, Secret
 from bibliobus.ils.library import LoanEntry
 from bibliobus.testing.contract.library import (
     ContractLibrary,
     charged,
     document,
+    found_item,
     item,
     loan,
     origin,
@@ -146,3 +147,47 @@ class OffLineContract:
         renewed = await library.ils.renew("ada", item_id="31000001", no_block=True, origin=origin())
 
         assert renewed.due_at > kept.due_at + timedelta(days=10)
+
+    async def test_takes_back_what_a_terminal_with_a_wrong_clock_took_back(
+        self, library: ContractLibrary
+    ) -> None:
+        await library.add(document(patron(), item(), item("a")))
+        long_ago = datetime(2000, 1, 1, tzinfo=UTC)
+        for id in ("31000001", "a"):
+            await library.ils.checkout("ada", id, origin=origin())
+
+        await library.ils.checkin("31000001", no_block=True, returned_at=long_ago, origin=origin())
+        await library.ils.checkin("a", no_block=True, origin=origin(transaction_at=long_ago))
+
+        assert await charged(library, "ada") == []
+
+    async def test_what_comes_late_from_off_line_lends_nothing_that_has_come_back(
+        self, library: ContractLibrary
+    ) -> None:
+        kept = loan(patron="grace")
+        await library.add(document(patron(), patron("grace"), item(), kept))
+        earlier = origin(transaction_at=datetime.now(UTC) - timedelta(hours=2))
+        await library.ils.checkin("31000001", origin=origin())  # by whoever had it by then
+
+        await library.ils.checkout("ada", "31000001", no_block=True, origin=earlier)
+
+        assert await charged(library, "ada") == []
+        found = await found_item(library)
+        assert found.circulation_status == CirculationStatus.AVAILABLE
+
+    async def test_what_came_back_off_line_can_be_lent_off_line_after_that(
+        self, library: ContractLibrary
+    ) -> None:
+        await library.add(document(patron(), patron("grace"), item()))
+        now = datetime.now(UTC)
+        lend = library.ils.checkout
+
+        def ago(hours: int) -> Origin:
+            return origin(transaction_at=now - timedelta(hours=hours))
+
+        await library.ils.checkin("31000001", no_block=True, origin=ago(2))
+        await lend("grace", "31000001", no_block=True, origin=ago(3))  # sent in another order
+        assert await charged(library, "grace") == []
+        await lend("ada", "31000001", no_block=True, origin=ago(1))
+
+        assert await charged(library, "ada") == ["31000001"]

@@ -63,8 +63,15 @@ class PatronContract:
             with pytest.raises(PatronNotFound):
                 await library.ils.checkout(odd, "31000001", pin=Secret(odd), origin=origin())
 
-        await library.ils.checkout("ada", "31000001", item_properties="\udcff\0", origin=origin())
+        lent = await library.ils.checkout(
+            "ada", "31000001", item_properties="caf\udce9\0", origin=origin("1")
+        )
+        again = await library.ils.checkout(
+            "ada", "31000001", item_properties="caf\udce9\0", origin=origin("1")
+        )
 
+        assert again == lent
+        assert await found_item(library) == lent.item
         assert await charged(library, "ada") == ["31000001"]
 
     async def test_finds_a_blocked_patron(self, library: ContractLibrary) -> None:

@@ -338,6 +338,52 @@ class PolicyContract:
             (FeeType.RENTAL, Decimal("1.50")),
         }
 
+    async def test_books_what_is_late_at_an_off_line_renewal(
+        self, library: ContractLibrary
+    ) -> None:
+        await library.add(document(patron(), item(item_type="dvd"), loan(late=timedelta(days=3))))
+        yesterday = origin(transaction_at=datetime.now(UTC) - timedelta(days=1))
+
+        await library.ils.renew("ada", item_id="31000001", no_block=True, origin=yesterday)
+
+        (only,) = (await library.ils.patron_account("ada")).fees
+        assert (only.fee_type, only.amount) == (FeeType.OVERDUE, Decimal("1.00"))
+
+    async def test_books_what_was_late_when_it_was_lent_on_off_line(
+        self, library: ContractLibrary
+    ) -> None:
+        late = loan(patron="grace", late=timedelta(days=3))
+        await library.add(document(patron(), patron("grace"), item(item_type="dvd"), late))
+        yesterday = origin(transaction_at=datetime.now(UTC) - timedelta(days=1))
+
+        await library.ils.checkout("ada", "31000001", no_block=True, origin=yesterday)
+
+        (only,) = (await library.ils.patron_account("grace")).fees
+        assert (only.fee_type, only.amount) == (FeeType.OVERDUE, Decimal("1.00"))
+        assert (await library.ils.patron_account("ada")).fees == ()
+
+    async def test_books_no_more_than_the_limit_for_one_loan(
+        self, library: ContractLibrary
+    ) -> None:
+        await library.add(document(patron(), item(item_type="dvd"), loan(late=timedelta(days=24))))
+        now = datetime.now(UTC)
+
+        await library.ils.renew(
+            "ada",
+            item_id="31000001",
+            no_block=True,
+            no_block_due_at=now - timedelta(days=15),
+            origin=origin(transaction_at=now - timedelta(days=16)),
+        )
+        renewed = await found_patron(library)
+        taken = await library.ils.checkin("31000001", origin=origin())
+
+        assert renewed.fee_amount == Decimal("4.00")
+        assert taken.fee is not None
+        assert taken.fee.amount == Decimal("1.00")
+        assert taken.patron is not None
+        assert taken.patron.fee_amount == Decimal("5.00")
+
     # ------------------------------------------------ from branch to branch
 
     async def test_sends_an_item_home(self, library: ContractLibrary) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 
-from bibliobus.ils import CirculationStatus, ItemNotFound, NothingToUndo
+import pytest
+
+from bibliobus.ils import CirculationStatus, ItemNotFound, NothingToUndo, PaymentType
 from bibliobus.testing.contract.library import (
     ContractLibrary,
     charged,
@@ -190,3 +193,26 @@ class UndoFeeContract:
         assert undone.patron.fee_amount == 0
         assert undone.due_at == late.due_at
         assert await seen(library.ils) == before
+
+
+@needs("undo", "policies", "fee paid")
+class UndoPaymentContract:
+    """Money that was paid stays the patron's, and nothing else becomes money."""
+
+    @pytest.mark.parametrize(
+        ("payment_type", "owed"), [(PaymentType.CASH, "0.00"), (PaymentType.WRITE_OFF, "1.50")]
+    )
+    async def test_keeps_what_was_paid_for_the_next_fee(
+        self, library: ContractLibrary, payment_type: PaymentType, owed: str
+    ) -> None:
+        dvds = [item(id, item_type="dvd") for id in "ab"]
+        await library.add(document(patron(), *dvds))
+        await library.ils.checkout("ada", "a", fee_acknowledged=True, origin=origin())
+        await library.ils.pay_fee(
+            "ada", Decimal("1.50"), "EUR", payment_type=payment_type, origin=origin()
+        )
+        await library.ils.undo_checkout("a", origin=origin())
+
+        lent = await library.ils.checkout("ada", "b", fee_acknowledged=True, origin=origin())
+
+        assert lent.patron.fee_amount == Decimal(owed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 
 from bibliobus.ils import (
@@ -12,10 +13,19 @@ from bibliobus.ils import (
     PaymentKeyUsed,
     PaymentNotDue,
     PaymentResult,
+    PaymentType,
 )
 from bibliobus.ils.money import to_minor
 from bibliobus.testing.memory import shown
-from bibliobus.testing.memory.state import KeptFee, KeptItem, KeptPatron, Payment, State, Title
+from bibliobus.testing.memory.state import (
+    KeptFee,
+    KeptItem,
+    KeptLoan,
+    KeptPatron,
+    Payment,
+    State,
+    Title,
+)
 
 
 def charge(
@@ -36,17 +46,32 @@ def charge(
     return fee
 
 
+def charge_overdue(state: State, loan: KeptLoan, until: datetime) -> KeptFee | None:
+    """Book what a loan that was late until then costs, if it costs anything."""
+    rule = state.rule(loan.patron, loan.item)
+    booked = sum(fee.amount for fee in loan.overdue if not fee.reversed)
+    late = state.policies.overdue_fee(
+        rule, loan.due_at, until, booked=shown.money(booked, state.currency)
+    )
+    fee = charge(state, loan.patron, FeeType.OVERDUE, late, loan.item.title, loan.item)
+    if fee is not None:
+        loan.overdue.append(fee)
+    return fee
+
+
 def reverse(patron: KeptPatron, fee: KeptFee) -> None:
     """Take a fee back. What was paid of it is credit, which the caller spends."""
-    patron.credit += fee.amount - fee.owed
+    patron.credit += fee.amount - fee.owed - fee.written_off
+    fee.reversed = True
     _pay_off(patron, fee, fee.owed)
 
 
 def raise_again(patron: KeptPatron, fee: KeptFee) -> None:
-    """Book a fee that was reversed."""
-    fee.owed = fee.amount
-    patron.owing.append(fee)
-    patron.owing.sort(key=lambda each: each.number)
+    """Book a fee that was reversed. The caller spends the patron's credit."""
+    fee.owed, fee.reversed = fee.amount - fee.written_off, False
+    if fee.owed:
+        patron.owing.append(fee)
+        patron.owing.sort(key=lambda each: each.number)
 
 
 def forgive(item: KeptItem) -> None:
@@ -71,7 +96,12 @@ def spend_credit(patron: KeptPatron) -> list[tuple[KeptFee, int]]:
 
 
 def payment(
-    state: State, patron: KeptPatron, amount: Decimal, currency: str, fee_id: str | None
+    state: State,
+    patron: KeptPatron,
+    amount: Decimal,
+    currency: str,
+    fee_id: str | None,
+    payment_type: int,
 ) -> Payment:
     """What a terminal asks to be booked."""
     currency = currency or state.currency
@@ -79,7 +109,7 @@ def payment(
         minor = to_minor(amount, currency)
     except ValueError:
         minor = None
-    return Payment(patron, minor, currency, fee_id)
+    return Payment(patron, minor, currency, fee_id, payment_type == PaymentType.WRITE_OFF)
 
 
 def pay_once(state: State, payment: Payment, key: tuple[str | None, str]) -> PaymentResult:
@@ -113,6 +143,8 @@ def pay(state: State, payment: Payment) -> PaymentResult:
         amount -= part
     patron.credit += amount
     paid += spend_credit(patron)
+    for fee, part in paid:
+        fee.written_off += part if payment.is_write_off else 0
     currency = state.currency
     return PaymentResult(
         patron=shown.patron(state, patron),
@@ -138,8 +170,9 @@ def _check_due(state: State, payment: Payment) -> tuple[int, KeptFee | None]:
         named = next((fee for fee in patron.owing if str(fee.number) == payment.fee_id), None)
         if named is None:
             raise shown.refusal(state, FeeNotFound, patron)
-    due = named.owed if named else patron.owed()
-    if amount > due and state.settings.overpayment != "credit":
+    keeps_credit = state.settings.overpayment == "credit"
+    due = named.owed if named and not keeps_credit else patron.owed()
+    if amount > due and (payment.is_write_off or not keeps_credit):
         raise shown.refusal(state, PaymentNotDue, patron)
     return amount, named
 

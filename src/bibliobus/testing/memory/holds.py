@@ -74,8 +74,8 @@ def arrive(state: State, item: KeptItem, branch: str | None) -> AlertType | None
     hold, policies = item.hold, state.policies
     if hold is None:
         _offer(state, item, branch)
-    elif item.destination is not None and branch in (None, item.destination):
-        item.destination, hold.pickup_by = None, policies.shelf_until(state.now)
+    elif item.destination is not None or _goes_on(state, hold, branch):
+        _capture(state, hold, item, branch)
     if item.hold is not None:
         return AlertType.HOLD_ELSEWHERE if item.destination else AlertType.HOLD_HERE
     home = policies.branch_of(item.lasting.permanent_location)
@@ -96,11 +96,17 @@ def _offer(state: State, item: KeptItem, branch: str | None) -> None:
         _capture(state, hold, item, branch)
 
 
+def _goes_on(state: State, hold: KeptHold, branch: str | None) -> bool:
+    """Whether what is at `branch` has to go to another one for a hold."""
+    pickup = state.policies.branch_of(hold.pickup_location)
+    return branch is not None and pickup not in (None, branch)
+
+
 def _capture(state: State, hold: KeptHold, item: KeptItem, branch: str | None) -> None:
     """Put an item that is at `branch` on the hold shelf, or on its way there."""
-    pickup = state.policies.branch_of(hold.pickup_location)
     hold.item, item.hold = item, hold
-    item.destination = None if branch is None or pickup in (None, branch) else pickup
+    goes_on = _goes_on(state, hold, branch)
+    item.destination = state.policies.branch_of(hold.pickup_location) if goes_on else None
     hold.pickup_by = None if item.destination else state.policies.shelf_until(state.now)
 
 

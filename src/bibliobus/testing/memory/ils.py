@@ -304,7 +304,7 @@ class MemoryILS(LibraryToRead):
         if first := self._begun(PaymentResult, origin, patron_id, pin):
             return first
         patron = self._state.patron(patron_id)
-        payment = fees.payment(self._state, patron, amount, currency, fee_id)
+        payment = fees.payment(self._state, patron, amount, currency, fee_id, payment_type)
         if transaction_id is None:
             result = fees.pay(self._state, payment)
         else:
@@ -325,6 +325,7 @@ class MemoryILS(LibraryToRead):
         if first := self._begun(Item, origin):
             return first
         item = self._state.item(item_id)
+        holds.settle(self._state, item.title)
         item.note(item_properties)
         return self._state.results.keep(origin, shown.item(self._state, item))
 
@@ -345,6 +346,7 @@ class MemoryILS(LibraryToRead):
         """
         self._state.tick()
         item = self._state.item(item_id)
+        holds.settle(self._state, item.title)
         conditions.mark(self._state, item, condition)
         return shown.item(self._state, item)
 

@@ -61,7 +61,6 @@ def _lasting_of_patron(state: State, entry: PatronEntry) -> Patron:
         currency=state.currency,
         fee_limit=limits.fee_limit,
         renew_ok=entry.renew_ok,
-        recall_ok=entry.recall_ok,
         hold_ok=entry.hold_ok,
         card_lost=entry.card_lost,
         hold_limit=limits.hold_limit,

@@ -95,15 +95,16 @@ def lend_off_line(
     lent_at: datetime | None,
     due_at: datetime | None,
 ) -> Lent:
-    """Note what was lent already, unless the item has gone out again since."""
+    """Note what was lent already, unless the item has gone out again or come back since."""
     lent_at = state.policies.off_line_at(lent_at, state.now)
     if due_at is None or due_at < lent_at:
         due_at = state.policies.due_at(state.rule(patron, item), lent_at)
     before = item.loan
-    if item.last_lent_at is None or lent_at >= item.last_lent_at:
+    if item.last_moved_at is None or lent_at >= item.last_moved_at:
         conditions.find_again(item)
         if before is not None:
             before.end()
+            fees.charge_overdue(state, before, lent_at)
         if item.hold is not None and item.hold.patron is not patron:
             holds.release(item)
         _hand_out(state, KeptLoan(patron, item, lent_at, due_at))
@@ -173,7 +174,10 @@ def _hand_out(state: State, loan: KeptLoan) -> Undo:
     undo = Undo(loan, destination=item.destination, filled=own)
     if own is not None:
         undo.pickup_by, undo.had_item = own.pickup_by, own.item is item
+        kept = own.item
         holds.end(own)
+        if kept is not None and kept is not item:
+            holds.pass_on(state, kept)
     item.destination = None
     loan.begin()
     return undo
@@ -218,19 +222,23 @@ def renew(state: State, loan: KeptLoan, asker: KeptPatron, *, fee_acknowledged: 
         raise refusal(state, why, asker, item)
     _check_acknowledged(state, asker, item, rule, fee_acknowledged)
     undo = Undo(loan, due_at=loan.due_at)
-    late = state.policies.overdue_fee(rule, loan.due_at, state.now)
-    overdue = fees.charge(state, patron, FeeType.OVERDUE, late, item.title, item)
+    overdue = fees.charge_overdue(state, loan, state.now)
     rental = fees.charge(state, patron, FeeType.RENTAL, rule.rental_fee, item.title, item)
     undo.fees = tuple(fee for fee in (overdue, rental) if fee is not None)
-    return renew_off_line(state, loan, None)._replace(undo=undo, fee=rental)
+    return _longer(state, loan, None, state.now)._replace(undo=undo, fee=rental)
 
 
 def renew_off_line(
-    state: State, loan: KeptLoan, due_at: datetime | None, renewed_at: datetime | None = None
+    state: State, loan: KeptLoan, due_at: datetime | None, renewed_at: datetime | None
 ) -> Lent:
     """Note that a loan is due at a later time, whatever the policy."""
+    renewed_at = state.policies.off_line_at(renewed_at, state.now)
+    fees.charge_overdue(state, loan, renewed_at)
+    return _longer(state, loan, due_at, renewed_at)
+
+
+def _longer(state: State, loan: KeptLoan, due_at: datetime | None, renewed_at: datetime) -> Lent:
     if due_at is None:
-        renewed_at = state.policies.off_line_at(renewed_at, state.now)
         due_at = state.policies.due_at(state.rule(loan.patron, loan.item), renewed_at)
     loan.due_at = max(due_at, loan.due_at)
     loan.renewals += 1

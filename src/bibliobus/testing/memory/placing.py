@@ -25,8 +25,7 @@ from bibliobus.ils import (
     TitleNotFound,
 )
 from bibliobus.ils.library import Condition, LoanRule
-from bibliobus.ils.records import CirculationStatus
-from bibliobus.testing.memory import fees, holds, queues, shown
+from bibliobus.testing.memory import fees, holds, loans, queues, shown
 from bibliobus.testing.memory.shown import refusal
 from bibliobus.testing.memory.state import KeptHold, KeptItem, KeptPatron, State, Title
 
@@ -158,10 +157,12 @@ def _result(
 
 
 def _is_available(state: State, hold: KeptHold) -> bool:
-    return queues.position(hold) == 1 and any(
-        shown.item(state, item).circulation_status is CirculationStatus.AVAILABLE
+    return any(
+        item.hold is None
+        and item.destination is None
+        and next(queues.eligible(state, item), None) is hold
+        and loans.available(state, item, hold.patron)
         for item in hold.title.items
-        if queues.fits(state, hold, item)
     )
 
 

@@ -59,6 +59,8 @@ class LibraryToRead:
     def supports(self, operation: str) -> bool:
         if operation in ("block patron", "patron enable"):
             return self._settings.status_update_ok
+        if operation == "offline operation":
+            return self._settings.offline_ok
         return operation in _OPERATIONS
 
     def check_inst_id(self, institution_id: str, whence: str) -> None:

@@ -103,7 +103,7 @@ def _blocked(record: Patron, kinds: set[type[PatronBlocked]]) -> Patron:
         record,
         charge_ok=False,
         renew_ok=usable and record.renew_ok,
-        recall_ok=usable and record.recall_ok,
+        recall_ok=usable,
         hold_ok=usable and record.hold_ok,
         too_many_overdue=TooManyOverdue in kinds,
         too_many_lost=TooManyLost in kinds,

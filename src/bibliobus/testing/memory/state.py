@@ -96,7 +96,11 @@ class KeptItem:
     hold: KeptHold | None = None  # for which it is on the hold shelf, or on its way there
     destination: str | None = None  # the branch it is on its way to
     latest: Done | None = None
-    last_lent_at: datetime | None = None
+    last_moved_at: datetime | None = None  # went out or came back
+
+    def moved(self, at: datetime) -> None:
+        """It went out or came back then."""
+        self.last_moved_at = max(at, self.last_moved_at or at)
 
     def note(self, properties: str | None) -> None:
         """Keep what a terminal says of it, if it says anything."""
@@ -114,10 +118,11 @@ class KeptLoan:
     due_at: datetime
     renewals: int = 0
     replacement: KeptFee | None = None  # while the item is lost
+    overdue: list[KeptFee] = field(default_factory=list)
 
     def begin(self) -> None:
         """The patron has the item."""
-        self.item.last_lent_at = self.lent_at
+        self.item.last_moved_at = self.lent_at
         self.item.loan = self.patron.loans[self.item.lasting.id] = self
 
     def end(self) -> None:
@@ -165,6 +170,8 @@ class KeptFee:
     raised_at: datetime
     title: Title | None = None
     item: KeptItem | None = None
+    written_off: int = 0
+    reversed: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -218,6 +225,7 @@ class Payment:
     amount: int | None  # None: no amount in its currency
     currency: str
     fee_id: str | None
+    is_write_off: bool = field(compare=False)
 
 
 class State:

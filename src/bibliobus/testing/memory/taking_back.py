@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from bibliobus.ils import AlertType, CheckinResult, FeeType, NotOnLoan, NotTakenHere
+from bibliobus.ils import AlertType, CheckinResult, NotOnLoan, NotTakenHere
 from bibliobus.testing.memory import conditions, fees, holds, queues, shown
 from bibliobus.testing.memory.state import (
     AWAY,
@@ -37,6 +37,7 @@ def take(state: State, item: KeptItem, came_back: datetime | None, branch: str |
         raise shown.refusal(state, NotTakenHere, what=item)
     if not _is_expected(state, item):
         raise shown.refusal(state, NotOnLoan, what=item)
+    item.moved(state.now)
     return _take(state, item, came_back or state.now, branch)
 
 
@@ -44,9 +45,10 @@ def take_off_line(
     state: State, item: KeptItem, came_back: datetime | None, branch: str | None
 ) -> Taken:
     """Note what came back, unless it has gone out again since."""
-    came_back = came_back or state.now
+    came_back = state.policies.off_line_at(came_back, state.now)
     if item.loan is not None and came_back < item.loan.lent_at:
         return Taken()
+    item.moved(came_back)
     return _take(state, item, came_back, branch)
 
 
@@ -97,7 +99,6 @@ def _take(state: State, item: KeptItem, came_back: datetime, branch: str | None)
     conditions.find_again(item)
     loan.end()
     ended_at = max(loan.lent_at, min(came_back, state.now))
-    late = state.policies.overdue_fee(state.rule(loan.patron, item), loan.due_at, ended_at)
-    overdue = fees.charge(state, loan.patron, FeeType.OVERDUE, late, item.title, item)
+    overdue = fees.charge_overdue(state, loan, ended_at)
     undo.fees = (overdue,) if overdue else ()
     return Taken(loan.patron, undo, holds.arrive(state, item, branch))
