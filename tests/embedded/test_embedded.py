@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 import msgspec
 import pytest
@@ -19,6 +20,7 @@ from bibliobus.ils import (
     LoanLimitReached,
     NotSupported,
     Origin,
+    PaymentNotDue,
     Secret,
     Unavailable,
 )
@@ -207,3 +209,23 @@ async def test_the_currency_stays_while_somebody_owes_it(database_url: str) -> N
     with pytest.raises(ConfigError, match="while patrons owe EUR"):
         async with opened(Config(database=config.database, institutions={"MAIN": yen})):
             pass
+
+
+async def test_keeps_no_credit_for_a_terminal_that_must_not_take_it(library: Library) -> None:
+    settings = InstitutionSettings(overpayment="credit")
+    await load(
+        library.app,
+        Document(
+            institutions={"MAIN": settings},
+            patrons=(PatronEntry(id="ada", name="Ada"),),
+            fees=(FeeEntry(patron="ada", amount=Decimal(2)),),
+        ),
+    )
+    ils = EmbeddedILS("MAIN", settings, library.app.database, library.app.verifier)
+    pay = partial(ils.pay_fee, "ada", Decimal(3), "EUR", payment_type=0)
+
+    with pytest.raises(PaymentNotDue):
+        await pay(credit_ok=False, origin=Origin(door="sip2"))
+    kept = await pay(origin=Origin(door="sip2"))
+
+    assert kept.credit == Decimal(1)

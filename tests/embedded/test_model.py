@@ -204,6 +204,7 @@ class Story(RuleBasedStateMachine):
         account=accounts,
         repeat=st.booleans(),
         properties=properties,
+        capture=mostly,
     )
     def checkin(
         self,
@@ -213,11 +214,13 @@ class Story(RuleBasedStateMachine):
         account: str,
         repeat: bool,
         properties: str | None,
+        capture: bool,
     ) -> None:
         self._both(
             "checkin",
             item,
             returned_at=self.now - ago,
+            capture_holds=capture,
             item_properties=properties,
             origin=self._origin(account, place, repeat=repeat),
         )
@@ -345,8 +348,9 @@ class Story(RuleBasedStateMachine):
         cents=st.integers(-1, 900),
         device=st.sampled_from((None, "T1", "T2")),
         kind=st.sampled_from((0, 2, 6, 77)),
+        credit=mostly,
     )
-    def pay(self, patron: str, cents: int, device: str | None, kind: int) -> None:
+    def pay(self, patron: str, cents: int, device: str | None, kind: int, credit: bool) -> None:
         self._both(
             "pay_fee",
             patron,
@@ -354,6 +358,7 @@ class Story(RuleBasedStateMachine):
             "EUR",
             payment_type=kind,
             transaction_id=device,
+            credit_ok=credit,
             origin=self._origin(),
         )
 

@@ -233,6 +233,7 @@ def pay(
     payment_type: int,
     fee_id: str | None,
     transaction_id: str | None,
+    credit_ok: bool,
 ) -> PaymentResult:
     """Book a payment, inside the caller's transaction. See `ILS.pay_fee`."""
     patron = patrons.lock(call, patron_id)
@@ -244,9 +245,10 @@ def pay(
     if currency not in ("", ours):
         raise CurrencyNotAccepted(patron=patron.record)
     paid = _minor(amount, ours, patron)
-    open_fees = _to_pay(call, patron, fee_id)
+    keeps_credit = credit_ok and call.policies.settings.overpayment == "credit"
+    open_fees = _to_pay(call, patron, fee_id, keeps_credit=keeps_credit)
     credit = max(paid - sum(owed for _, owed in open_fees), 0)
-    if credit and (payment_type == PaymentType.WRITE_OFF or not _keeps_credit(call)):
+    if credit and (payment_type == PaymentType.WRITE_OFF or not keeps_credit):
         raise PaymentNotDue(patron=patron.record)
 
     key = _add_payment(
@@ -270,7 +272,9 @@ def pay(
     return result
 
 
-def _to_pay(call: Call, patron: StoredPatron, fee_id: str | None) -> list[tuple[int, int]]:
+def _to_pay(
+    call: Call, patron: StoredPatron, fee_id: str | None, *, keeps_credit: bool
+) -> list[tuple[int, int]]:
     """The fees that a payment may go to, the one that was named first."""
     open_fees = _open_fees(call.tx, patron.key, call.policies.currency)
     if fee_id is None:
@@ -278,13 +282,9 @@ def _to_pay(call: Call, patron: StoredPatron, fee_id: str | None) -> list[tuple[
     named = [each for each in open_fees if str(each[0]) == fee_id]
     if not named:
         raise FeeNotFound(patron=patron.record)
-    if not _keeps_credit(call):
+    if not keeps_credit:
         return named
     return named + [each for each in open_fees if each not in named]
-
-
-def _keeps_credit(call: Call) -> bool:
-    return call.policies.settings.overpayment == "credit"
 
 
 def _payment_result(

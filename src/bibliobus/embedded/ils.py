@@ -224,6 +224,7 @@ class EmbeddedILS:
         current_location: str | None = None,
         item_properties: str | None = None,
         no_block: bool = False,
+        capture_holds: bool = True,
         origin: Origin,
     ) -> CheckinResult:
         if not self._settings.checkin_ok and not no_block:
@@ -232,7 +233,7 @@ class EmbeddedILS:
             origin, CheckinResult,
             lambda call: taking_back.checkin(
                 call, item_id, returned_at=returned_at, current_location=current_location,
-                item_properties=item_properties, no_block=no_block,
+                item_properties=item_properties, no_block=no_block, capture_holds=capture_holds,
             ),
         )  # fmt: skip
 
@@ -362,6 +363,7 @@ class EmbeddedILS:
         payment_type: int,
         fee_id: str | None = None,
         transaction_id: str | None = None,
+        credit_ok: bool = True,
         pin: Secret | None = None,
         origin: Origin,
     ) -> PaymentResult:
@@ -370,7 +372,7 @@ class EmbeddedILS:
             origin, PaymentResult,
             lambda call: fees.pay(
                 call, patron_id, amount, currency, fee_type=fee_type, payment_type=payment_type,
-                fee_id=fee_id, transaction_id=transaction_id,
+                fee_id=fee_id, transaction_id=transaction_id, credit_ok=credit_ok,
             ),
         )  # fmt: skip
 

@@ -44,6 +44,7 @@ def checkin(
     current_location: str | None,
     item_properties: str | None,
     no_block: bool,
+    capture_holds: bool,
 ) -> CheckinResult:
     """Take one item back, inside the caller's transaction.
 
@@ -73,7 +74,7 @@ def checkin(
     ended = _end_loan(call, item, returned_at or call.now)
     if item.condition in FOUND:
         items.set_condition(call, item, None)
-    alert = _put_where_it_belongs(call, item, branch)
+    alert = _put_where_it_belongs(call, item, branch, capture_holds=capture_holds)
     plainly_back = alert is None and not item.active_holds and item.condition is None
     back = items.note(call, item, location=location, properties=item_properties)
     back = _as_back(back) if plainly_back else items.read_again(call, back)
@@ -154,12 +155,16 @@ def _check_taken_here(call: Call, item: StoredItem) -> None:
         raise NotOnLoan(item=item.record)
 
 
-def _put_where_it_belongs(call: Call, item: StoredItem, branch: str | None) -> AlertType | None:
+def _put_where_it_belongs(
+    call: Call, item: StoredItem, branch: str | None, *, capture_holds: bool
+) -> AlertType | None:
     """The hold shelf, another branch, or its own shelf, as seen from where it came back."""
     hold = None
     if item.held is not None:
         hold = holds.keep_its_copy(call, item.key, branch)
     elif item.active_holds and item.condition not in _NOT_OURS:
+        if not capture_holds and any(holds.eligible(call, item.copy)):
+            return AlertType.OTHER
         hold = holds.capture(call, item.copy, branch)
     if hold is not None:
         return AlertType.HOLD_ELSEWHERE if hold.pickup_by is None else AlertType.HOLD_HERE

@@ -114,6 +114,7 @@ class Circulation(Protocol):
         current_location: str | None = None,
         item_properties: str | None = None,
         no_block: bool = False,
+        capture_holds: bool = True,
         origin: Origin,
     ) -> CheckinResult:
         """Take one item back.
@@ -123,6 +124,8 @@ class Circulation(Protocol):
             returned_at: When it came back, held between the loan's start and now; None: now.
             current_location: Where it is now; None: where the terminal stands.
             item_properties: Kept with the item as it is, and given back by `find_item`.
+            capture_holds: False: no hold gets the copy now; if somebody waits for it, the alert is
+                OTHER, and staff take it back once more.
             no_block: The terminal took the item back already, while it was off line, at
                 `returned_at`, else `origin.transaction_at` (now, if its clock cannot be right).
                 It is not refused for not being on loan; a loan that began later stays.
@@ -449,6 +452,7 @@ class ILS(Circulation, Protocol):
         payment_type: int,
         fee_id: str | None = None,
         transaction_id: str | None = None,
+        credit_ok: bool = True,
         pin: Secret | None = None,
         origin: Origin,
     ) -> PaymentResult:
@@ -465,6 +469,8 @@ class ILS(Circulation, Protocol):
             transaction_id: The payment device's own number for this payment. A number seen before
                 from the same account is not booked again, so a call whose answer was lost can be
                 repeated, for ever.
+            credit_ok: False: refuse what is more than is owed, even where it would be kept as
+                credit.
             pin: None if it was not sent, which is not the same as wrong.
             origin: Where the call comes from, and what names it for a repeat.
 

@@ -114,6 +114,7 @@ async def checkin(call: Call, request: Checkin) -> CheckinResponse:
         current_location=clean(request.current_location) or None,
         item_properties=clean(request.item_properties),
         no_block=request.no_block,
+        capture_holds=call.account.settings.holds_get_captured,
         origin=call.origin(),
     )
 

@@ -21,6 +21,7 @@ async def fee_paid(call: Call, request: FeePaid) -> FeePaidResponse:
         payment_type=request.payment_type,
         fee_id=clean(request.fee_identifier) or None,
         transaction_id=clean(request.transaction_id) or None,
+        credit_ok=not call.account.settings.disallow_overpayment,
         pin=call.pin(request.patron_password),
         origin=call.origin(),
     )

@@ -126,8 +126,9 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     greeting: str = ""  # AF for a patron of whom there is nothing else to say: {name} …
     screen_messages: tuple[Replacement, ...] = ()  # what is replaced in AF
 
-    # what it is told of items
+    # what becomes of items, and what it is told of them
     item_fields: Mapping[str, str] = {}  # further fields of 10, 12, 18 and 30: {call_number} …
+    holds_get_captured: bool = True  # what comes back goes to the next hold; else to the desk
     checked_in_ok: bool = False  # an item that was not out is taken back without a word
     alert_when_not_on_loan: bool = True  # else it is refused without an alert
     cv_send_00_on_success: bool = False  # CV when there is nothing to be done
@@ -135,6 +136,7 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     hold_slip: bool | None = None  # CY and DA, for whom an item waits; None: to sorters only
     hold_patron_name: str = "{name}"  # DA
     sort_bins: tuple[str, ...] | None = None  # CL by Koha's rules; None: the institution's
+    disallow_overpayment: bool = False  # also where the library keeps credit
     unknown_pickup_location: Literal["refuse", "echo"] = "refuse"  # echo: another one is taken
     item_id_filter: str = ""  # a regular expression; what it matches is taken out of AB
     patron_id_filter: str = ""  # and out of AA

@@ -272,6 +272,29 @@ class HoldContract:
         assert (waiting.queue_position, waiting.ready) == (1, False)
         assert await library.ils.hold_queue("31000001") == ["mary", "ada"]
 
+    async def test_leaves_the_hold_shelf_to_staff_if_the_terminal_wants_that(
+        self, library: ContractLibrary
+    ) -> None:
+        await library.add(document(patron(), patron("grace"), item(), loan(patron="grace"), hold()))
+
+        taken = await library.ils.checkin("31000001", capture_holds=False, origin=origin())
+        found = await found_item(library)
+        at_the_desk = await library.ils.checkin("31000001", origin=origin())
+
+        assert (taken.alert_type, taken.hold) == (AlertType.OTHER, None)
+        assert found.circulation_status == CirculationStatus.AVAILABLE
+        assert await charged(library, "grace") == []
+        assert at_the_desk.alert_type == AlertType.HOLD_HERE
+
+    async def test_takes_back_without_a_word_what_nobody_waits_for(
+        self, library: ContractLibrary
+    ) -> None:
+        await library.add(document(patron(), item(), loan()))
+
+        taken = await library.ils.checkin("31000001", capture_holds=False, origin=origin())
+
+        assert taken.alert_type is None
+
     async def test_lends_from_the_hold_shelf_to_its_patron_only(
         self, library: ContractLibrary
     ) -> None:

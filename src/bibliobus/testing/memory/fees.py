@@ -112,7 +112,9 @@ def payment(
     return Payment(patron, minor, currency, fee_id, payment_type == PaymentType.WRITE_OFF)
 
 
-def pay_once(state: State, payment: Payment, key: tuple[str | None, str]) -> PaymentResult:
+def pay_once(
+    state: State, payment: Payment, key: tuple[str | None, str], *, credit_ok: bool
+) -> PaymentResult:
     """Book a payment, unless it was booked by this key.
 
     Raises:
@@ -120,21 +122,22 @@ def pay_once(state: State, payment: Payment, key: tuple[str | None, str]) -> Pay
         CurrencyNotAccepted, FeeNotFound, PaymentNotDue: As `pay` does.
     """
     if key not in state.payments:
-        state.payments[key] = payment, pay(state, payment)
+        state.payments[key] = payment, pay(state, payment, credit_ok=credit_ok)
     booked, result = state.payments[key]
     if booked != payment:
         raise shown.refusal(state, PaymentKeyUsed, payment.patron)
     return result
 
 
-def pay(state: State, payment: Payment) -> PaymentResult:
+def pay(state: State, payment: Payment, *, credit_ok: bool) -> PaymentResult:
     """Book a payment: to the fee that was named, what is left to the oldest, the rest as credit.
 
     Raises:
         CurrencyNotAccepted, FeeNotFound, PaymentNotDue: As of `ILS.pay_fee`.
     """
     patron, credit_before = payment.patron, payment.patron.credit
-    amount, named = _check_due(state, payment)
+    keeps_credit = credit_ok and state.settings.overpayment == "credit"
+    amount, named = _check_due(state, payment, keeps_credit=keeps_credit)
     paid: list[tuple[KeptFee, int]] = []
     if named is not None:
         part = min(amount, named.owed)
@@ -159,7 +162,7 @@ def pay(state: State, payment: Payment) -> PaymentResult:
     )
 
 
-def _check_due(state: State, payment: Payment) -> tuple[int, KeptFee | None]:
+def _check_due(state: State, payment: Payment, *, keeps_credit: bool) -> tuple[int, KeptFee | None]:
     """The amount, and the fee that was named."""
     patron, amount, named = payment.patron, payment.amount, None
     if payment.currency != state.currency:
@@ -170,7 +173,6 @@ def _check_due(state: State, payment: Payment) -> tuple[int, KeptFee | None]:
         named = next((fee for fee in patron.owing if str(fee.number) == payment.fee_id), None)
         if named is None:
             raise shown.refusal(state, FeeNotFound, patron)
-    keeps_credit = state.settings.overpayment == "credit"
     due = named.owed if named and not keeps_credit else patron.owed()
     if amount > due and (payment.is_write_off or not keeps_credit):
         raise shown.refusal(state, PaymentNotDue, patron)

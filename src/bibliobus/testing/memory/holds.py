@@ -69,10 +69,14 @@ def _remembered(title: Title) -> Callable[[], None]:
 # ------------------------------------------------ who gets an item
 
 
-def arrive(state: State, item: KeptItem, branch: str | None) -> AlertType | None:
+def arrive(
+    state: State, item: KeptItem, branch: str | None, *, capture: bool = True
+) -> AlertType | None:
     """An item came back at `branch`: where it goes now."""
     hold, policies = item.hold, state.policies
     if hold is None:
+        if not capture and any(queues.eligible(state, item)):
+            return AlertType.OTHER
         _offer(state, item, branch)
     elif item.destination is not None or _goes_on(state, hold, branch):
         _capture(state, hold, item, branch)

@@ -161,6 +161,7 @@ class MemoryILS(LibraryToRead):
         current_location: str | None = None,
         item_properties: str | None = None,
         no_block: bool = False,
+        capture_holds: bool = True,
         origin: Origin,
     ) -> CheckinResult:
         if not self._settings.checkin_ok and not no_block:
@@ -177,9 +178,11 @@ class MemoryILS(LibraryToRead):
         with holds.settled(state, item.title):
             if no_block:
                 came_back = returned_at or origin.transaction_at
-                taken = taking_back.take_off_line(state, item, came_back, branch)
+                taken = taking_back.take_off_line(
+                    state, item, came_back, branch, capture=capture_holds
+                )
             else:
-                taken = taking_back.take(state, item, returned_at, branch)
+                taken = taking_back.take(state, item, returned_at, branch, capture=capture_holds)
         item.note(item_properties)
         item.location = item.location if place is None else place
         result = taking_back.result(state, item, taken, branch)
@@ -298,6 +301,7 @@ class MemoryILS(LibraryToRead):
         payment_type: int,
         fee_id: str | None = None,
         transaction_id: str | None = None,
+        credit_ok: bool = True,
         pin: Secret | None = None,
         origin: Origin,
     ) -> PaymentResult:
@@ -306,9 +310,10 @@ class MemoryILS(LibraryToRead):
         patron = self._state.patron(patron_id)
         payment = fees.payment(self._state, patron, amount, currency, fee_id, payment_type)
         if transaction_id is None:
-            result = fees.pay(self._state, payment)
+            result = fees.pay(self._state, payment, credit_ok=credit_ok)
         else:
-            result = fees.pay_once(self._state, payment, (origin.account, transaction_id))
+            key = origin.account, transaction_id
+            result = fees.pay_once(self._state, payment, key, credit_ok=credit_ok)
         return self._state.results.keep(origin, result)
 
     # -------------------------------------------------------- cards and items

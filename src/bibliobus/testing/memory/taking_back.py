@@ -27,7 +27,9 @@ class Taken(NamedTuple):
     alert: AlertType | None = None
 
 
-def take(state: State, item: KeptItem, came_back: datetime | None, branch: str | None) -> Taken:
+def take(
+    state: State, item: KeptItem, came_back: datetime | None, branch: str | None, *, capture: bool
+) -> Taken:
     """Take back what is expected.
 
     Raises:
@@ -38,18 +40,18 @@ def take(state: State, item: KeptItem, came_back: datetime | None, branch: str |
     if not _is_expected(state, item):
         raise shown.refusal(state, NotOnLoan, what=item)
     item.moved(state.now)
-    return _take(state, item, came_back or state.now, branch)
+    return _take(state, item, came_back or state.now, branch, capture=capture)
 
 
 def take_off_line(
-    state: State, item: KeptItem, came_back: datetime | None, branch: str | None
+    state: State, item: KeptItem, came_back: datetime | None, branch: str | None, *, capture: bool
 ) -> Taken:
     """Note what came back, unless it has gone out again since."""
     came_back = state.policies.off_line_at(came_back, state.now)
     if item.loan is not None and came_back < item.loan.lent_at:
         return Taken()
     item.moved(came_back)
-    return _take(state, item, came_back, branch)
+    return _take(state, item, came_back, branch, capture=capture)
 
 
 def is_still_so(item: KeptItem, place: str | None) -> bool:
@@ -90,15 +92,17 @@ def _is_expected(state: State, item: KeptItem) -> bool:
     )
 
 
-def _take(state: State, item: KeptItem, came_back: datetime, branch: str | None) -> Taken:
+def _take(
+    state: State, item: KeptItem, came_back: datetime, branch: str | None, *, capture: bool
+) -> Taken:
     loan = item.loan
     if loan is None:
         conditions.find_again(item)
-        return Taken(alert=holds.arrive(state, item, branch))
+        return Taken(alert=holds.arrive(state, item, branch, capture=capture))
     undo = Undo(loan, reversed=loan.replacement, condition=item.condition, location=item.location)
     conditions.find_again(item)
     loan.end()
     ended_at = max(loan.lent_at, min(came_back, state.now))
     overdue = fees.charge_overdue(state, loan, ended_at)
     undo.fees = (overdue,) if overdue else ()
-    return Taken(loan.patron, undo, holds.arrive(state, item, branch))
+    return Taken(loan.patron, undo, holds.arrive(state, item, branch, capture=capture))
