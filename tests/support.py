@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -68,12 +69,13 @@ class Library:
         *,
         location: str | None = None,
         dialect: str | None = None,
-        **settings: object,
+        settings: Mapping[str, object] | None = None,
+        **more: object,
     ) -> None:
-        """A terminal's account."""
+        """A terminal's account; what is set for it comes by name, or all at once."""
         entry = AccountEntry(
             login=login, password=password, institution=self.id, location=location,
-            dialect=dialect, settings=settings,
+            dialect=dialect, settings={**(settings or {}), **more},
         )  # fmt: skip
         await self._add(accounts=(entry,))
 

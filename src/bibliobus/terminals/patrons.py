@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
 
 from bibliobus.ils import Fee, ListEntry, Patron, PatronList, PatronNotFound, Secret
+from bibliobus.ils.money import from_minor
 from bibliobus.sip2.codes import SummaryType, language_code
 from bibliobus.sip2.messages import (
     BlockPatron,
@@ -105,7 +107,7 @@ async def patron_information(call: Call, request: PatronInformation) -> PatronIn
         valid_patron_password=None if request.patron_password is None else bool(proven),
         currency=patron.currency,
         fee_amount=patron.fee_amount,
-        fee_limit=patron.fee_limit,
+        fee_limit=_fee_limit(call, patron),
         hold_items=entries if summary is SummaryType.HOLD_ITEMS else (),
         overdue_items=entries if summary is SummaryType.OVERDUE_ITEMS else (),
         charged_items=entries if summary is SummaryType.CHARGED_ITEMS else (),
@@ -292,6 +294,13 @@ def _screen_messages(call: Call, patron: Patron) -> tuple[str, ...]:
     if patron.screen_messages or not greeting:
         return patron.screen_messages
     return (call.patron_text(greeting, patron),)
+
+
+def _fee_limit(call: Call, patron: Patron) -> Decimal | None:
+    """With as many digits as the currency has: settings may be written without them."""
+    if patron.fee_limit is None:
+        return None
+    return patron.fee_limit.quantize(from_minor(0, patron.currency or call.institution.currency))
 
 
 def _day(day: date | None) -> str | None:
