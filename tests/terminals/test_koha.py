@@ -287,6 +287,47 @@ async def test_sort_bins(
     assert told(answer, "CL") == ([] if bin is None else [bin])
 
 
+async def test_an_accounts_own_rules_are_for_the_branch_that_the_terminal_stands_in(
+    koha: Library, connect: Connect
+) -> None:
+    await koha.terminal_account("own", "x", sort_bins=["CPL:item_type:=:BK:7"])
+    own = await (await connect()).login("own", "x")  # from the desk
+    for place, bin in (("CPL", ["7"]), ("desk", ["7"]), ("", ["7"]), ("MPL", [])):
+        await koha.loan("koha1", "100")
+        assert told(await own.send(checkin("100", AP=place)), "CL") == bin
+
+
+async def test_what_was_not_out_has_its_bin_where_it_is_taken_without_a_word(
+    koha: Library, connect: Connect
+) -> None:
+    await koha.terminal_account("amh", "x", checked_in_ok=True, ct_always_send=True)
+    await koha.terminal_account("own", "x", checked_in_ok=True, sort_bins=["*:ccode:=:F:7"])
+    await koha.item("901", "Fiction", permanent_location="CPL", collection_code="F")
+    amh = await (await connect()).login("amh", "x")
+    own = await (await connect()).login("own", "x")
+
+    by_the_institution = await amh.send(checkin("100", AP="CPL"))
+    by_its_own = await own.send(checkin("901", AP="CPL"))
+
+    assert by_the_institution.startswith("101YNN")
+    assert "|CLA|CS339.9|CT|" in by_the_institution
+    assert by_its_own.startswith("101YNN")
+    assert "|CL7|CRF|" in by_its_own
+
+
+async def test_an_item_on_its_way_home_goes_on_to_whoever_waits(
+    koha: Library, terminal: Terminal, elsewhere: Terminal
+) -> None:
+    await koha.loan("koha1", "100")
+    assert one(await elsewhere.send(checkin("100")), "CV") == "04"
+    await koha.hold("koha2", "100", pickup_location="MPL")
+
+    answer = await terminal.send(checkin("100", AP="CPL"))
+
+    assert answer.startswith("101YNY")
+    assert (one(answer, "CV"), one(answer, "CT")) == ("02", "MPL")
+
+
 # ------------------------------------------------------------ items
 
 

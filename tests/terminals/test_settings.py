@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +19,7 @@ import pytest
 from bibliobus.app import add_terminal, opened
 from bibliobus.config import Config, ConfigError, DatabaseConfig
 from bibliobus.ils.library import AccountEntry, InstitutionSettings
-from bibliobus.terminals import ListenerSettings, TerminalsDoor, settings_of
+from bibliobus.terminals import Limits, ListenerSettings, TerminalsDoor, settings_of
 from bibliobus.terminals.accounts import Account, Caller
 from bibliobus.terminals.settings import AccountSettings
 from tests.acceptance.conftest import run
@@ -341,6 +343,35 @@ async def test_what_is_replaced_by_nothing_is_not_said(people: Library, connect:
     terminal = await (await connect()).login("other", "other")
 
     assert "|AF" not in await terminal.send(status("nobody"))
+
+
+class Slow:
+    """An ILS that takes its time."""
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        if name in ("supports", "check_inst_id"):
+            return lambda *_: False
+
+        async def wait(*_: object, **__: object) -> None:
+            await asyncio.sleep(30)
+
+        return wait
+
+
+async def test_what_is_said_when_nobody_answers_is_replaced_as_well(people: Library) -> None:
+    await people.terminal_account(
+        "other", "other", screen_messages=[{"find": "desk", "replace": "info point"}]
+    )
+    whole = people.app.institutions["MAIN"]
+    slow = replace(whole, ils=Slow())  # type: ignore[arg-type] # that is its point
+    door = TerminalsDoor({"MAIN": slow}, people.app.accounts, Limits(answer_seconds=0.1))
+    address = await door.listen(ListenerSettings(address="127.0.0.1:0"))
+    terminal = await (await Terminal.connect(address)).login("other", "other")
+
+    assert "Please ask at the info point.|" in await terminal.send(status("ada"))
+
+    await terminal.close()
+    await door.close(grace=0)
 
 
 async def test_a_patron_to_whom_there_is_something_to_say_is_not_greeted(
