@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 
-from bibliobus.ils.library import InstitutionSettings
+from bibliobus.ils.library import Condition, InstitutionSettings, PatronLimits
 from tests.support import Library, Terminal
 from tests.terminals.saying import block, checkout, enable, hold, one, renew, status, told
 
+Connect = Callable[[], Awaitable[Terminal]]
+
 ALLOWED = InstitutionSettings(
-    time_zone="Europe/Paris", status_update_ok=True, terminals={"role": "all"}
+    time_zone="Europe/Paris",
+    status_update_ok=True,
+    terminals={"role": "all"},
+    limits=PatronLimits(lost_limit=1),
 )
 NOT_ALLOWED = InstitutionSettings(time_zone="Europe/Paris", terminals={"role": "all"})
 
@@ -75,6 +82,24 @@ async def test_who_has_no_pin_is_not_told_whose_it_is(
 
     assert enabled.startswith("26              003")
     assert (one(enabled, "AE"), told(enabled, "CQ")) == ("", cq)
+
+
+async def test_nor_what_keeps_them_from_borrowing(
+    library: Library, terminal: Terminal, connect: Connect
+) -> None:
+    await library.patron("eve", screen_msg="A parcel waits for you.")
+    await library.item("l1", "A lost one")
+    await library.loan("eve", "l1")
+    await library.mark("l1", Condition.LOST)
+    await library.terminal_account("trusted", "x", disclosure="legacy")
+    trusted = await (await connect()).login("trusted", "x")
+
+    for ask in (block, enable):
+        told_all, told_little = await trusted.send(ask("eve")), await terminal.send(ask("eve"))
+        assert told_all[2:16] == "YYYY     Y    "
+        assert told_little[2:16] == "YYYY          "
+        assert one(told_all, "AF") == "A parcel waits for you."
+        assert told(told_little, "AF") == []
 
 
 async def test_a_wrong_pin_gives_nothing_back(terminal: Terminal, ada: str) -> None:

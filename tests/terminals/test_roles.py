@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -117,6 +118,21 @@ async def test_new_settings_are_known_to_open_connections(
 
     assert (await terminal.send(SC_STATUS))[8:11] == "050"
     assert one(await terminal.send(information("ada", AD="1234")), "AF") == "Hello, Ada!"
+
+
+async def test_a_new_delimiter_and_encoding_are_read_a_second_later(
+    readers: Library, terminal: Terminal
+) -> None:
+    await readers.patron("zoe", name="Zoé")
+    assert one(await terminal.send(status("zoe", AD="1234")), "AE") == "Zoé"
+
+    await readers.terminal_account("kiosk", "kiosk", delimiter="^", encoding="cp850")
+    await readers.app.accounts.refresh()
+    await asyncio.sleep(1.5)
+
+    terminal.encoding = "cp850"
+    answer = await terminal.send(status("zoe", AD="1234").replace("|", "^"), sequence=1)
+    assert told(answer, "AE", "^") == ["Zoé"]
 
 
 async def test_what_a_terminal_said_of_itself_outlives_a_change(

@@ -156,16 +156,17 @@ async def block_patron(call: Call, request: BlockPatron) -> PatronStatusResponse
         message=clean(request.blocked_card_message) or "",
         origin=call.origin(),
     )
+    told = _is_told(call, None)
     return PatronStatusResponse(
-        patron_status=_status(call, blocked),
+        patron_status=_status(call, blocked) if told else _unproven_status(call, blocked, None),
         language=language_code(blocked.language),
         transaction_date=call.local_now,
         institution_id=call.institution.id,
         patron_id=blocked.id,
-        personal_name=_name(call, blocked) if _is_told(call, None) else "",
+        personal_name=_name(call, blocked) if told else "",
         valid_patron=True,
-        screen_messages=blocked.screen_messages,
-        print_lines=blocked.print_lines,
+        screen_messages=blocked.screen_messages if told else (),
+        print_lines=blocked.print_lines if told else (),
     )
 
 
@@ -177,17 +178,18 @@ async def patron_enable(call: Call, request: PatronEnable) -> PatronEnableRespon
         request.patron_id, pin=call.pin(password), origin=call.origin()
     )
     proven = None if password is None else bool(password) or call.takes_empty(password)
+    told = _is_told(call, proven)
     return PatronEnableResponse(
-        patron_status=_status(call, enabled),
+        patron_status=_status(call, enabled) if told else _unproven_status(call, enabled, None),
         language=language_code(enabled.language),
         transaction_date=call.local_now,
         institution_id=call.institution.id,
         patron_id=enabled.id,
-        personal_name=_name(call, enabled) if _is_told(call, proven) else "",
+        personal_name=_name(call, enabled) if told else "",
         valid_patron=True,
         valid_patron_password=proven,
-        screen_messages=enabled.screen_messages,
-        print_lines=enabled.print_lines,
+        screen_messages=enabled.screen_messages if told else (),
+        print_lines=enabled.print_lines if told else (),
     )
 
 
