@@ -152,3 +152,17 @@ async def test_nobody_undoes_it_for_another_patron(readers: Library, terminal: T
 
     assert (await terminal.send(checkout("grace", "e1", BI="Y"))).startswith("120NUN")
     assert await readers.loans() == []
+
+
+async def test_what_somebody_else_has_is_nobodys_to_keep(
+    readers: Library, terminal: Terminal
+) -> None:
+    await readers.loan("ada", "e1")
+    for patron, said in (
+        ("grace", "There is nothing to undo."),
+        ("nobody", "This card is not known here."),
+    ):
+        answer = await terminal.send(checkout(patron, "e1", BI="Y"))
+        assert answer.startswith("120NUN")
+        assert (one(answer, "AH"), one(answer, "AF")) == ("", said)
+    assert await readers.loans() == [("ada", "e1")]

@@ -10,6 +10,7 @@ from bibliobus.ils import (
     Institution,
     Item,
     NothingToUndo,
+    PatronList,
     PatronNotFound,
 )
 from bibliobus.ils.sorting import bin_for, fields_of
@@ -121,18 +122,23 @@ async def checkin(call: Call, request: Checkin) -> CheckinResponse:
 
 
 async def _undo_checkin(call: Call, request: Checkout) -> CheckoutResponse:
-    """11 with BI. What is on loan all the same needs no undoing, and that is what was asked for."""
+    """11 with BI. What the patron has all the same needs no undoing, and that is what was asked
+    for; what somebody else has is not theirs."""
+    ils = call.institution.ils
     try:
-        lent = await call.institution.ils.undo_checkin(
+        lent = await ils.undo_checkin(
             request.item_id, patron_id=request.patron_id or None, origin=call.origin()
         )
     except NothingToUndo as refusal:
         item = refusal.item
         if item is None or item.due_at is None:
             raise
-        patron = await call.institution.ils.find_patron(request.patron_id)
+        patron = await ils.find_patron(request.patron_id)
         if patron is None:
             raise PatronNotFound(item=item) from refusal
+        theirs = await ils.patron_list(patron.id, PatronList.CHARGED)
+        if item.id not in {entry.item_id for entry in theirs}:
+            raise
         lent = CheckoutResult(patron=patron, item=item, due_at=item.due_at, desensitize=False)
     return CheckoutResponse(
         patron_id=request.patron_id, item_id=request.item_id, **_lent(call, lent)
