@@ -10,6 +10,7 @@ import pytest
 
 from bibliobus.app import App, opened
 from bibliobus.config import Config, DatabaseConfig
+from bibliobus.ils.library import InstitutionSettings
 from bibliobus.terminals import ListenerSettings, TerminalsDoor
 from tests.postgres import create_database, running_postgres
 from tests.support import SETTINGS, Library, Terminal
@@ -41,17 +42,23 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-async def app(database_url: str) -> AsyncIterator[App]:
+def settings() -> InstitutionSettings:
+    """Those of MAIN. Tests of another kind of library have a fixture of this name."""
+    return SETTINGS
+
+
+@pytest.fixture
+async def app(database_url: str, settings: InstitutionSettings) -> AsyncIterator[App]:
     """What stands behind the doors, with the institution MAIN."""
-    config = Config(database=DatabaseConfig(url=database_url), institutions={"MAIN": SETTINGS})
+    config = Config(database=DatabaseConfig(url=database_url), institutions={"MAIN": settings})
     async with opened(config) as app:
         yield app
 
 
 @pytest.fixture
-async def library(app: App) -> Library:
+async def library(app: App, settings: InstitutionSettings) -> Library:
     """An empty library with one terminal account, `kiosk`."""
-    library = Library(app)
+    library = Library(app, settings)
     await library.terminal_account("kiosk", "kiosk")
     return library
 

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from bibliobus.app import App, load
-from bibliobus.ils import ILS
+from bibliobus.database import Transaction
+from bibliobus.embedded.call import Call
+from bibliobus.embedded.fees import About, raise_fee
+from bibliobus.embedded.patrons import key_of
+from bibliobus.ils import ILS, FeeType, Origin
 from bibliobus.ils.library import (
     AccountEntry,
+    Condition,
     InstitutionSettings,
     ItemEntry,
     PatronEntry,
@@ -17,8 +25,11 @@ from bibliobus.ils.library import (
 from bibliobus.ils.library import (
     Library as Document,
 )
+from bibliobus.ils.money import to_minor
+from bibliobus.ils.policy import Policies
 from bibliobus.sip2.checking import seal
 
+DESK = Origin(door="shell")  # where staff do things
 SETTINGS = InstitutionSettings(name="Test Library", time_zone="Europe/Paris")
 
 
@@ -58,14 +69,73 @@ class Library:
         *,
         location: str | None = None,
         dialect: str | None = None,
-        **settings: object,
+        settings: Mapping[str, object] | None = None,
+        **more: object,
     ) -> None:
-        """A terminal's account."""
+        """A terminal's account; what is set for it comes by name, or all at once."""
         entry = AccountEntry(
             login=login, password=password, institution=self.id, location=location,
-            dialect=dialect, settings=settings,
+            dialect=dialect, settings={**(settings or {}), **more},
         )  # fmt: skip
         await self._add(accounts=(entry,))
+
+    async def loan(self, patron: str, item: str, *, days: float = 30, due_in: float = 7) -> None:
+        """The patron has had the item for so many days, and it is due in so many (or was)."""
+        now = datetime.now(UTC)
+        origin = Origin(door="shell", transaction_at=now - timedelta(days=days))
+        due_at = now + timedelta(days=due_in)
+        await self.ils.checkout(
+            patron, item, no_block=True, no_block_due_at=due_at, origin=origin
+        )  # fmt: skip
+
+    async def hold(self, patron: str, item: str, *, pickup_location: str | None = None) -> None:
+        """The patron waits for any copy of this item's title."""
+        await self.ils.add_hold(
+            patron, item_id=item, pickup_location=pickup_location, origin=DESK
+        )  # fmt: skip
+
+    async def waiting(self, patron: str, item: str, *, at: str | None = None) -> None:
+        """The item waits for the patron, on the hold shelf there."""
+        await self.hold(patron, item, pickup_location=at)
+        await self.ils.checkin(item, current_location=at, origin=DESK)
+
+    async def fee(
+        self,
+        patron: str,
+        amount: str,
+        description: str = "",
+        fee_type: FeeType = FeeType.OTHER,
+        item: str | None = None,
+    ) -> str:
+        """The patron owes this; its id."""
+        policies = Policies(self._settings)
+
+        def charge(tx: Transaction) -> int:
+            about = About()
+            if item is not None:
+                row = tx.row(
+                    "SELECT title, key FROM items WHERE institution = :institution"
+                    " AND barcode = :item",
+                    item=item,
+                )
+                assert row is not None
+                about = About(*row)
+            return raise_fee(
+                Call(tx, policies, DESK, lambda: datetime.now(UTC)), key_of(tx, patron),
+                to_minor(Decimal(amount), policies.currency), fee_type=fee_type,
+                currency=policies.currency, description=description, about=about,
+            )  # fmt: skip
+
+        return str(await self.app.database.write(charge, self.id))
+
+    async def mark(self, item: str, condition: Condition | None) -> None:
+        """Staff know that it is lost, damaged …"""
+        await self.app.embedded[self.id].mark(item, condition, origin=DESK)
+
+    async def owed(self, patron: str) -> Decimal:
+        """What the patron owes in all."""
+        account = await self.ils.patron_account(patron)
+        return sum((fee.amount for fee in account.fees), Decimal(0))
 
     async def loans(self) -> list[tuple[str, str]]:
         """Who has what, by barcodes."""

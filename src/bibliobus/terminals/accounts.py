@@ -16,6 +16,7 @@ from bibliobus.database import DatabaseError, Transaction, Verifier, to_database
 from bibliobus.database.engine import Database
 from bibliobus.ils import Secret
 from bibliobus.ils.library import AccountEntry, InstitutionSettings
+from bibliobus.ils.sorting import SortRule, sort_rules
 from bibliobus.sip2 import PLAIN, Dialect
 from bibliobus.terminals.settings import (
     AccountSettings,
@@ -55,6 +56,9 @@ class Account:
     location: str | None = None  # where the terminal stands, unless it says so itself
     dialect: Dialect = PLAIN
     settings: AccountSettings = _USUAL
+    branches: Mapping[str, str] = field(default_factory=dict)  # of its institution, by location
+    sort_bins: tuple[str, ...] = ()  # its institution's rules, if it has none of its own
+    sort_rules: tuple[SortRule, ...] = field(init=False)
     may_send: frozenset[str] = field(init=False)  # codes
     networks: tuple[Network, ...] = field(init=False)
 
@@ -63,6 +67,8 @@ class Account:
         object.__setattr__(self, "may_send", self.settings.may_send)
         networks = tuple(ip_network(text) for text in self.settings.networks)
         object.__setattr__(self, "networks", networks)
+        own = self.settings.sort_bins
+        object.__setattr__(self, "sort_rules", sort_rules(self.sort_bins if own is None else own))
 
     def admits(self, caller: Caller) -> bool:
         """Whether this account may be used from there."""
@@ -192,6 +198,12 @@ def _account(
         location=location,
         dialect=dialect_of(dialect, settings, its),
         settings=settings,
+        branches={
+            place: branch
+            for branch, locations in its.branches.items()
+            for place in (branch, *locations)
+        },
+        sort_bins=its.sort_bins,
     )
 
 

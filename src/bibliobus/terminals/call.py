@@ -138,20 +138,25 @@ class Call:
         return self.dialect.written_due_date(self.local(moment))
 
     def entry(self, entry: ListEntry) -> str:
-        """An entry of AS, AT, AU, AV, BU or CD as the terminal has it."""
+        """An entry of AS, AT, AU, AV, BU or CD as the terminal has it. One that would say nothing,
+        as the item of a hold on a title or of a fee for a card, is told by its title or words."""
         if (fee := entry.fee) is not None:
-            return self.dialect.written_fee_entry(
+            title = fee.title_id or fee.description
+            type_ = fee.fee_type.name.lower().replace("_", " ")
+            text = self.dialect.written_fee_entry(
                 fee_id=fee.id or "",
                 amount=str(fee.amount),
-                type=fee.fee_type.name.lower().replace("_", " "),
-                title=fee.title_id or fee.description,
+                type=type_,
+                title=title,
                 item_id=fee.item_id or "",
             )
+            return text or title or type_
         due_date = "" if entry.due_at is None else self.due_date(entry.due_at)
         write = (
             self.dialect.written_entry if entry.hold is None else self.dialect.written_hold_entry
         )
-        return write(item_id=entry.item_id, title=entry.title_id, due_date=due_date)
+        text = write(item_id=entry.item_id, title=entry.title_id, due_date=due_date)
+        return text or entry.title_id
 
     def moment(self, stamp: datetime | None) -> datetime | None:
         """A terminal's time stamp in UTC: by the library's clock, unless it names a zone."""

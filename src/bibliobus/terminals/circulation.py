@@ -10,9 +10,10 @@ from bibliobus.ils import (
     Institution,
     Item,
     NothingToUndo,
+    PatronList,
     PatronNotFound,
 )
-from bibliobus.ils.sorting import bin_for, fields_of, sort_rules
+from bibliobus.ils.sorting import bin_for, fields_of
 from bibliobus.sip2.messages import (
     Checkin,
     CheckinResponse,
@@ -118,22 +119,27 @@ async def checkin(call: Call, request: Checkin) -> CheckinResponse:
         origin=call.origin(),
     )
 
-    return _taken(call, request, taken)
+    return taken_back(call, request, taken)
 
 
 async def _undo_checkin(call: Call, request: Checkout) -> CheckoutResponse:
-    """11 with BI. What is on loan all the same needs no undoing, and that is what was asked for."""
+    """11 with BI. What the patron has all the same needs no undoing, and that is what was asked
+    for; what somebody else has is not theirs."""
+    ils = call.institution.ils
     try:
-        lent = await call.institution.ils.undo_checkin(
+        lent = await ils.undo_checkin(
             request.item_id, patron_id=request.patron_id or None, origin=call.origin()
         )
     except NothingToUndo as refusal:
         item = refusal.item
         if item is None or item.due_at is None:
             raise
-        patron = await call.institution.ils.find_patron(request.patron_id)
+        patron = await ils.find_patron(request.patron_id)
         if patron is None:
             raise PatronNotFound(item=item) from refusal
+        theirs = await ils.patron_list(patron.id, PatronList.CHARGED)
+        if item.id not in {entry.item_id for entry in theirs}:
+            raise
         lent = CheckoutResult(patron=patron, item=item, due_at=item.due_at, desensitize=False)
     return CheckoutResponse(
         patron_id=request.patron_id, item_id=request.item_id, **_lent(call, lent)
@@ -148,7 +154,7 @@ async def _undo_checkout(call: Call, request: Checkin) -> CheckinResponse:
         if refusal.item is None or refusal.item.due_at is not None:
             raise
         taken = CheckinResult(item=refusal.item, resensitize=not refusal.item.magnetic)
-    return _taken(call, request, taken)
+    return taken_back(call, request, taken)
 
 
 def _lent(call: Call, lent: CheckoutResult) -> dict[str, Any]:
@@ -176,7 +182,7 @@ def _lent(call: Call, lent: CheckoutResult) -> dict[str, Any]:
     }
 
 
-def _taken(call: Call, request: Checkin, taken: CheckinResult) -> CheckinResponse:
+def taken_back(call: Call, request: Checkin, taken: CheckinResult) -> CheckinResponse:
     """10 for an item that came back."""
     item, settings = taken.item, call.account.settings
     slip = taken.hold if settings.gets_hold_slip else None
@@ -218,10 +224,18 @@ def magnetic(institution: Institution, item: Item) -> bool | None:
     return bool(item.magnetic) if institution.ils.supports("magnetic media") else None
 
 
+def own_sort_bin(call: Call, request: Checkin, item: Item) -> str | None:
+    """By the rules of the account or its institution. Their branch is the one that the item came
+    back in: where the terminal says, else where it stands."""
+    account, said = call.account, clean(request.current_location)
+    places = [place for place in (said, call.location) if place]
+    branches = [account.branches[place] for place in places if place in account.branches]
+    branch = next(iter(branches or places), None)
+    return bin_for(account.sort_rules, branch, fields_of(item, branch))
+
+
 def _sort_bin(call: Call, request: Checkin, taken: CheckinResult) -> str | None:
-    """The ILS's, or by the account's own rules; their branch is where the terminal stands."""
-    rules = call.account.settings.sort_bins
-    if rules is None:
+    """The ILS's, or by the account's own rules."""
+    if call.account.settings.sort_bins is None:
         return taken.sort_bin
-    place = clean(request.current_location) or call.location
-    return bin_for(sort_rules(rules), place, fields_of(taken.item, place))
+    return own_sort_bin(call, request, taken.item)

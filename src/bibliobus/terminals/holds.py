@@ -53,7 +53,7 @@ def _answer(
     held = result.hold
     return HoldResponse(
         ok=True,
-        available=result.available,
+        available=result.available and call.account.settings.hold_available,
         transaction_date=call.local_now,
         expiration_date=None if held.expires_at is None else call.local(held.expires_at),
         queue_position=held.queue_position or None,

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
 
 from bibliobus.ils import Fee, ListEntry, Patron, PatronList, PatronNotFound, Secret
+from bibliobus.ils.money import from_minor
 from bibliobus.sip2.codes import SummaryType, language_code
 from bibliobus.sip2.messages import (
     BlockPatron,
@@ -105,7 +107,7 @@ async def patron_information(call: Call, request: PatronInformation) -> PatronIn
         valid_patron_password=None if request.patron_password is None else bool(proven),
         currency=patron.currency,
         fee_amount=patron.fee_amount,
-        fee_limit=patron.fee_limit,
+        fee_limit=_fee_limit(call, patron),
         hold_items=entries if summary is SummaryType.HOLD_ITEMS else (),
         overdue_items=entries if summary is SummaryType.OVERDUE_ITEMS else (),
         charged_items=entries if summary is SummaryType.CHARGED_ITEMS else (),
@@ -154,16 +156,17 @@ async def block_patron(call: Call, request: BlockPatron) -> PatronStatusResponse
         message=clean(request.blocked_card_message) or "",
         origin=call.origin(),
     )
+    told = _is_told(call, None)
     return PatronStatusResponse(
-        patron_status=_status(call, blocked),
+        patron_status=_status(call, blocked) if told else _unproven_status(call, blocked, None),
         language=language_code(blocked.language),
         transaction_date=call.local_now,
         institution_id=call.institution.id,
         patron_id=blocked.id,
-        personal_name=_name(call, blocked) if _is_told(call, None) else "",
+        personal_name=_name(call, blocked) if told else "",
         valid_patron=True,
-        screen_messages=blocked.screen_messages,
-        print_lines=blocked.print_lines,
+        screen_messages=blocked.screen_messages if told else (),
+        print_lines=blocked.print_lines if told else (),
     )
 
 
@@ -175,17 +178,18 @@ async def patron_enable(call: Call, request: PatronEnable) -> PatronEnableRespon
         request.patron_id, pin=call.pin(password), origin=call.origin()
     )
     proven = None if password is None else bool(password) or call.takes_empty(password)
+    told = _is_told(call, proven)
     return PatronEnableResponse(
-        patron_status=_status(call, enabled),
+        patron_status=_status(call, enabled) if told else _unproven_status(call, enabled, None),
         language=language_code(enabled.language),
         transaction_date=call.local_now,
         institution_id=call.institution.id,
         patron_id=enabled.id,
-        personal_name=_name(call, enabled) if _is_told(call, proven) else "",
+        personal_name=_name(call, enabled) if told else "",
         valid_patron=True,
         valid_patron_password=proven,
-        screen_messages=enabled.screen_messages,
-        print_lines=enabled.print_lines,
+        screen_messages=enabled.screen_messages if told else (),
+        print_lines=enabled.print_lines if told else (),
     )
 
 
@@ -292,6 +296,13 @@ def _screen_messages(call: Call, patron: Patron) -> tuple[str, ...]:
     if patron.screen_messages or not greeting:
         return patron.screen_messages
     return (call.patron_text(greeting, patron),)
+
+
+def _fee_limit(call: Call, patron: Patron) -> Decimal | None:
+    """With as many digits as the currency has: settings may be written without them."""
+    if patron.fee_limit is None:
+        return None
+    return patron.fee_limit.quantize(from_minor(0, patron.currency or call.institution.currency))
 
 
 def _day(day: date | None) -> str | None:

@@ -7,10 +7,10 @@ Whatever a patron is to read comes from the refusal; of faults they read one neu
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from bibliobus.ils import (
+    CheckinResult,
     CirculationError,
     Item,
     ItemNotFound,
@@ -49,7 +49,7 @@ from bibliobus.sip2.messages import (
 )
 from bibliobus.sip2.values import NOTHING_ALLOWED
 from bibliobus.terminals.call import Call
-from bibliobus.terminals.circulation import magnetic
+from bibliobus.terminals.circulation import magnetic, own_sort_bin, taken_back
 from bibliobus.terminals.items import no_item_information
 from bibliobus.terminals.patrons import no_patron_information, no_patron_status
 from bibliobus.terminals.status import off_line
@@ -131,8 +131,10 @@ async def _no_checkin(call: Call, request: Checkin, error: CirculationError) -> 
     strip set all the same, and what else becomes of it is the account's to say."""
     item = error.item if isinstance(error, Refused) else None
     was_in, settings = isinstance(error, NotOnLoan), call.account.settings
+    if was_in and item is not None and settings.checked_in_ok:
+        return _as_if_taken_back(call, request, item)
     alert = settings.alert_when_not_on_loan or not was_in
-    response = CheckinResponse(
+    return CheckinResponse(
         ok=False,
         resensitize=was_in and item is not None and not item.magnetic,
         magnetic_media=None if item is None else magnetic(call.institution, item),
@@ -145,10 +147,13 @@ async def _no_checkin(call: Call, request: Checkin, error: CirculationError) -> 
         alert_type="99" if alert else None,
         screen_messages=screen_messages(error),
     )
-    if was_in and settings.checked_in_ok:
-        alert_type = "00" if settings.cv_send_00_on_success else None
-        return replace(response, ok=True, alert=False, alert_type=alert_type, screen_messages=())
-    return response
+
+
+def _as_if_taken_back(call: Call, request: Checkin, item: Item) -> Message:
+    """10 for an item that was in: a sorter needs to know its bin, too."""
+    sort_bin = own_sort_bin(call, request, item)
+    back = CheckinResult(item=item, resensitize=not item.magnetic, sort_bin=sort_bin)
+    return taken_back(call, request, back)
 
 
 async def _no_end(call: Call, request: EndPatronSession, error: CirculationError) -> Message:

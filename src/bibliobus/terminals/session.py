@@ -195,7 +195,8 @@ class Session:
         """
         account = self._account or self._passer_by(request.message)
         error = Unavailable("it took too long")
-        return await self._no(self._call(request, account), request.message, error)
+        response = await self._no(self._call(request, account), request.message, error)
+        return _reworded(response, account.settings)
 
     async def login(
         self, login: str, password: Secret, *, location_code: str | None = None, plain: bool = True

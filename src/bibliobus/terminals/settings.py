@@ -120,6 +120,7 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     permit_loans: bool = False  # no flag says that a patron may not borrow, renew or recall
     permit_all: bool = False  # no flag is set, unless the card has expired or was lost
     hold_items: Literal["ready", "all"] = "ready"  # what AS has: ready ones, or CD's as well
+    hold_available: bool = True  # whether 16 says that a copy can be fetched now; else always N
     personal_name: str = "{name}"  # AE
     patron_fields: Mapping[str, str] = {}  # further fields of 64, by name: {ptype} …
     status_fields: bool = False  # AQ, PC, PI and XI in 24 as well, as Relais wants them
@@ -196,6 +197,8 @@ BEHAVIOUR: Mapping[str, Mapping[str, object]] = {
     "openncip": {
         "role": "all",
         "disclosure": "legacy",
+        "hold_items": "all",
+        "hold_available": False,
         "alert_when_not_on_loan": False,
         "unknown_pickup_location": "echo",
     },
