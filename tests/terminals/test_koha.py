@@ -220,7 +220,7 @@ async def test_checkin_with_nothing_to_be_done(
     amh = await (await connect()).login("amh", "x")
     await koha.loan("koha1", "100")
     plain = await terminal.send(checkin("100", AP="CPL"))
-    await koha.loan("koha1", "100")
+    await koha.loan("koha1", "100", days=0)
     answer = await amh.send(checkin("100", AP="CPL"))
 
     assert (plain[2], plain[5]) == ("1", "N")
@@ -293,7 +293,7 @@ async def test_an_accounts_own_rules_are_for_the_branch_that_the_terminal_stands
     await koha.terminal_account("own", "x", sort_bins=["CPL:item_type:=:BK:7"])
     own = await (await connect()).login("own", "x")  # from the desk
     for place, bin in (("CPL", ["7"]), ("desk", ["7"]), ("", ["7"]), ("MPL", [])):
-        await koha.loan("koha1", "100")
+        await koha.loan("koha1", "100", days=0)
         assert told(await own.send(checkin("100", AP=place)), "CL") == bin
 
 

@@ -30,6 +30,7 @@ from tests.terminals.saying import (
     hold,
     information,
     item,
+    pay,
     renew,
     status,
 )
@@ -123,8 +124,10 @@ CASES: Mapping[str, Case] = {
     "require_password": Case(
         True, lambda n: checkout("ada", n), "^121", r"^120NUN.*BLY\|AFPlease enter your PIN\."
     ),
-    "permit_loans": Case(True, lambda _: status("ben", AD="1234"), "^24YYYY  ", "^24   Y  "),
-    "permit_all": Case(True, lambda _: status("ben", AD="1234"), "^24YYYY  ", "^24 {14}0"),
+    "permit_loans": Case(True, lambda _: status("ben", AD="1234"), "^24YY Y  ", "^24   Y  "),
+    "permit_all": Case(True, lambda _: status("ben", AD="1234"), "^24YY Y  ", "^24 {14}0"),
+    "holds_get_captured": Case(False, checkin, "^101Y.Y.*CV01", "^101Y.Y.*CV99", held),
+    "disallow_overpayment": Case(True, lambda _: pay("ada", "9.00"), "^38Y", "^38N", owing),
     "hold_items": Case(
         "all",
         lambda _: information("ada", 0, AD="1234"),
@@ -193,6 +196,7 @@ def settings() -> InstitutionSettings:
         branches={"North": ("desk",), "South": ()},
         sort_bins=("*:item_type:=:book:1",),
         terminals={"role": "all"},
+        overpayment="credit",
     )
 
 
