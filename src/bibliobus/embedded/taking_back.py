@@ -56,7 +56,8 @@ def checkin(
     """
     item = items.lock_with_borrower(call, item_id)
     location = current_location or call.origin.location
-    branch = call.policies.branch_of(location)
+    branch_of = call.policies.branch_of
+    branch = branch_of(current_location) or branch_of(call.origin.location)
     if no_block:
         claimed = returned_at or call.origin.transaction_at
         returned_at = call.policies.off_line_at(claimed, call.now)
@@ -69,7 +70,7 @@ def checkin(
             first = repeated(call, CheckinResult, item.key, None, "checkin")
             if first is not None and _is_still_so(call, item, first, location):
                 return first
-        _check_taken_here(call, item)
+        _check_taken_here(call, item, branch)
 
     ended = _end_loan(call, item, returned_at or call.now)
     if item.condition in FOUND:
@@ -142,7 +143,7 @@ def _is_still_so(call: Call, item: StoredItem, first: CheckinResult, place: str 
     return first.item.current_location == here and first.hold == _hold_notice(call, item)[0]
 
 
-def _check_taken_here(call: Call, item: StoredItem) -> None:
+def _check_taken_here(call: Call, item: StoredItem, branch: str | None) -> None:
     if item.condition in _NOT_OURS:
         raise NotTakenHere(item=item.record)
     nothing_to_do = (
@@ -150,6 +151,7 @@ def _check_taken_here(call: Call, item: StoredItem) -> None:
         and item.held is None
         and item.record.destination is None
         and item.condition not in FOUND
+        and _elsewhere(call, item, branch) is None
     )
     if nothing_to_do and not (item.active_holds and any(holds.eligible(call, item.copy))):
         raise NotOnLoan(item=item.record)
@@ -168,11 +170,16 @@ def _put_where_it_belongs(
         hold = holds.capture(call, item.copy, branch)
     if hold is not None:
         return AlertType.HOLD_ELSEWHERE if hold.pickup_by is None else AlertType.HOLD_HERE
-    home = call.policies.branch_of(item.record.permanent_location)
-    destination = home if branch is not None and home not in (None, branch) else None
+    destination = _elsewhere(call, item, branch)
     if destination != item.record.destination:
         holds.send(call.tx, item.key, destination)
     return None if destination is None else AlertType.GOES_ELSEWHERE
+
+
+def _elsewhere(call: Call, item: StoredItem, branch: str | None) -> str | None:
+    """The item's own branch, if it is another one than where it came back."""
+    home = call.policies.branch_of(item.record.permanent_location)
+    return home if branch is not None and home not in (None, branch) else None
 
 
 def _hold_notice(call: Call, item: StoredItem) -> tuple[HoldNotice | None, Item]:

@@ -122,7 +122,8 @@ class Circulation(Protocol):
         Args:
             item_id: The item's barcode or ISBN, exactly as scanned.
             returned_at: When it came back, held between the loan's start and now; None: now.
-            current_location: Where it is now; None: where the terminal stands.
+            current_location: Where it is now; None: where the terminal stands, whose branch it is
+                too if there is no such place.
             item_properties: Kept with the item as it is, and given back by `find_item`.
             capture_holds: False: no hold gets the copy now; if somebody waits for it, the alert is
                 OTHER, and staff take it back once more.
@@ -141,7 +142,7 @@ class Circulation(Protocol):
             ItemNotFound: No item has this id.
             NotTakenHere: It is withdrawn, or not yet part of the library. Never if `no_block`.
             NotOnLoan: The item is not on loan, nobody waits for it, it has not just arrived from
-                elsewhere and was not missed: there is nothing to do.
+                elsewhere, does not belong elsewhere and was not missed: there is nothing to do.
             NotSupported: Taking back is switched off.
 
         Source: ILS.pod, "checkin"; ILS.pm, "checkin_no_block"; SIP2 2.00, message 09.

@@ -386,6 +386,26 @@ class PolicyContract:
 
     # ------------------------------------------------ from branch to branch
 
+    async def test_sends_home_what_was_left_elsewhere_without_a_loan(
+        self, library: ContractLibrary
+    ) -> None:
+        await library.add(document(item(permanent_location="stacks")))
+
+        left = await library.ils.checkin("31000001", origin=origin(location="south"))
+
+        assert (left.alert_type, left.item.destination) == (AlertType.GOES_ELSEWHERE, "north")
+
+    async def test_knows_by_its_terminal_where_an_item_is_that_came_back_nowhere(
+        self, library: ContractLibrary
+    ) -> None:
+        await library.add(document(patron(), item(permanent_location="stacks"), loan()))
+
+        taken = await library.ils.checkin(
+            "31000001", current_location="bin 7", origin=origin(location="south")
+        )
+
+        assert taken.alert_type == AlertType.GOES_ELSEWHERE
+
     async def test_sends_an_item_home(self, library: ContractLibrary) -> None:
         await library.add(document(patron(), item(permanent_location="stacks"), loan()))
 

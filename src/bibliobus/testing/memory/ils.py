@@ -174,7 +174,8 @@ class MemoryILS(LibraryToRead):
             first = self._again(CheckinResult, "checkin", origin, item)
             if first is not None:
                 return first
-        branch = state.policies.branch_of(place)
+        branch_of = state.policies.branch_of
+        branch = branch_of(current_location) or branch_of(origin.location)
         with holds.settled(state, item.title):
             if no_block:
                 came_back = returned_at or origin.transaction_at

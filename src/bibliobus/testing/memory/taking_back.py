@@ -37,7 +37,7 @@ def take(
     """
     if item.condition in NOT_YET_OR_NO_MORE:
         raise shown.refusal(state, NotTakenHere, what=item)
-    if not _is_expected(state, item):
+    if not _is_expected(state, item, branch):
         raise shown.refusal(state, NotOnLoan, what=item)
     item.moved(state.now)
     return _take(state, item, came_back or state.now, branch, capture=capture)
@@ -82,13 +82,15 @@ def result(state: State, item: KeptItem, taken: Taken, branch: str | None) -> Ch
     )
 
 
-def _is_expected(state: State, item: KeptItem) -> bool:
+def _is_expected(state: State, item: KeptItem, branch: str | None) -> bool:
+    home = state.policies.branch_of(item.lasting.permanent_location)
     return (
         item.loan is not None
         or item.destination is not None
         or item.hold is not None
         or item.condition in AWAY
         or any(queues.eligible(state, item))
+        or (home is not None and branch not in (None, home))
     )
 
 
