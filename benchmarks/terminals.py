@@ -1,9 +1,12 @@
 """Transactions a second through the whole server: over memory, SQLite and PostgreSQL.
 
     python benchmarks/terminals.py [--connections 1,16,64,200] [--folder DIR] [--seconds 10]
+        [--pysip2 PYTHON]
 
-Memory is the ceiling: the door alone. Each figure is of a new server with a new demo library, the
-load beside it in a process of its own (benchmarks/load.py). The disk's own fdatasync time stands
+Memory is the ceiling: the door alone. With an interpreter that has PyPI's `pysip2` and `uvloop`
+(`pip install pysip2==0.1.0 uvloop`, in an environment of its own), that is measured beside it, over
+a dictionary. Each figure is of a new server with a new demo library, the load beside it in a
+process of its own (benchmarks/load.py). The disk's own fdatasync time stands
 above the table, because a durable transaction waits for at least one.
 """
 
@@ -13,6 +16,7 @@ import argparse
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -80,12 +84,22 @@ def measure(command: list[str], connections: int, seconds: float) -> dict[str, f
     return report
 
 
+def pysip2_row(python: str | None) -> dict[str, list[str]]:
+    """The peer, if there is an interpreter for it."""
+    if python is None:
+        return {}
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    return {"pysip2": [python, str(HERE / "serve_pysip2.py"), "--port", str(port)]}
+
+
 def main() -> None:
     """Read the command line, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--connections", default="1,16,64,200")
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--folder", type=Path, help="on the disk to be measured")
+    parser.add_argument("--pysip2", metavar="PYTHON", help="an interpreter that has it")
     arguments = parser.parse_args()
     bibliobus = str(Path(sys.executable).parent / "bibliobus")
     sip = ["--sip", "127.0.0.1:0"]
@@ -98,6 +112,7 @@ def main() -> None:
                 url = create_database(server, f"bench{connections}")
                 rows = {
                     "memory": [sys.executable, str(HERE / "serve_memory.py"), *sip],
+                    **pysip2_row(arguments.pysip2),
                     "SQLite": [bibliobus, "demo", *sip, "--data", str(folder / str(connections))],
                     "PostgreSQL": [bibliobus, "demo", *sip, "--database", url],
                 }
