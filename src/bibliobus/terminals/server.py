@@ -112,6 +112,7 @@ class TerminalsDoor:
             await asyncio.wait(running, timeout=grace)
         for each in list(self._connections):
             each.abort()
+        await asyncio.wait([self._looking])
         for server in self._servers:
             await server.wait_closed()
 
