@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 Address = IPv4Address | IPv6Address
 
+REFRESHED_IN = 2.0  # seconds that a wrong login waits for a database that does not answer
+
 _USUAL = AccountSettings()
 
 
@@ -131,9 +133,10 @@ class StoredAccounts:
         if (account := await self._matching(login, password)) is not None:
             return account
         try:
-            await self.refresh()  # it may be new
-        except DatabaseError as error:
-            logger.warning("terminal accounts are as they were: %s", error)
+            async with asyncio.timeout(REFRESHED_IN):
+                await self.refresh()  # it may be new
+        except (DatabaseError, TimeoutError) as error:
+            logger.warning("terminal accounts are as they were: %s", error or "no answer")
         return None if version == self.version else await self._matching(login, password)
 
     async def refresh(self) -> None:
