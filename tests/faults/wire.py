@@ -142,6 +142,8 @@ class Attack:
 async def _send(rng: random.Random, writer: asyncio.StreamWriter, data: bytes) -> None:
     if len(data) < 300 and rng.random() < 0.2:
         for byte in data:
+            if writer.transport.is_closing():
+                return
             writer.write(bytes([byte]))
             await asyncio.sleep(0)
     else:

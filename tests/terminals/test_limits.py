@@ -460,7 +460,7 @@ def test_connections_are_taken_again_when_there_are_files_again(tmp_path: Path, 
     with demo_with_few_files(tmp_path, PROGRAMS[loop]) as address:
         early = socket.create_connection(address, timeout=5)
         assert ask(early, LOGIN) == "941"
-        crowd = [socket.create_connection(address, timeout=5) for _ in range(200)]
+        crowd = [socket.create_connection(address, timeout=5) for _ in range(100)]
         time.sleep(0.5)
         assert ask(early, STATUS).startswith("98")
         for each in crowd:
@@ -469,7 +469,7 @@ def test_connections_are_taken_again_when_there_are_files_again(tmp_path: Path, 
         began = time.monotonic()
         late = socket.create_connection(address, timeout=5)
         assert ask(late, LOGIN) == "941"
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 5  # asyncio tries again after a second, uvloop at once
         early.close()
         late.close()
 

@@ -351,6 +351,18 @@ async def test_a_proxy_says_for_whom_it_connects(
             assert await each.receive() == ("941" if comes_in else "940")
 
 
+async def test_a_proxy_that_speaks_for_itself_is_not_this_machine(library: Library) -> None:
+    if (address := own_address()) is None:
+        pytest.skip("this machine has no address but 127.0.0.1")
+    await library.terminal_account("kiosk", "kiosk", networks=["8.8.8.8/32"])
+    settings = ListenerSettings(address=f"{address}:0", proxies=(f"{address}/32",))
+    async with a_door(library, settings) as doors:
+        for header in (b"PROXY UNKNOWN\r\n", binary(b"\x20", b"\x00", b"")):
+            terminal = await doors.connect()
+            await terminal.send_bytes(header)
+            assert await terminal.send(LOGIN) == "940"
+
+
 @pytest.mark.parametrize(
     "header",
     [
