@@ -29,10 +29,9 @@ async def canaries(address: Address, many: int) -> AsyncIterator[list[Canary]]:
     try:
         yield working
     finally:
-        for task in tasks:
-            task.cancel()
-        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-            assert isinstance(outcome, asyncio.CancelledError), outcome
+        for each in working:
+            each.over = True
+        await asyncio.gather(*tasks)
 
 
 async def attack(address: Address, frames: int) -> list[Attack]:

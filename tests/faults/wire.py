@@ -172,12 +172,13 @@ class Canary:
     address: Address
     number: int
     took: list[float] = field(default_factory=list)  # seconds of each answer
+    over: bool = False  # to be ended after the script
 
     async def run(self) -> None:
         terminal = await (await Terminal.connect(self.address)).login()
         moment = datetime(2026, 3, 1, 9, 30) + timedelta(days=self.number)  # noqa: DTZ001 - as a terminal has it
         try:
-            while True:
+            while not self.over:
                 moment += timedelta(seconds=1)
                 for question, beginning, part in self._script(f"{moment:%Y%m%d    %H%M%S}"):
                     began = time.perf_counter()

@@ -376,8 +376,10 @@ async def test_pins_have_their_turn_in_a_storm_of_logins(library: Library) -> No
     async with a_door(library) as doors:
         kiosk = await doors.kiosk()
 
+        over = asyncio.Event()
+
         async def storm(n: int) -> None:
-            while True:
+            while not over.is_set():
                 stranger = await doors.abroad(f"198.51.{n}.1")
                 for _ in range(3):
                     await stranger.send(f"9300CNnobody{n}|COwrong|")
@@ -391,9 +393,8 @@ async def test_pins_have_their_turn_in_a_storm_of_logins(library: Library) -> No
             answer = await kiosk.send(f"2300120260301    093000AOMAIN|AAP{n}|AC|AD1234|")
             took.append(time.monotonic() - began)
             assert "CQY" in answer
-        for each in storms:
-            each.cancel()
-        await asyncio.gather(*storms, return_exceptions=True)
+        over.set()
+        await asyncio.gather(*storms)
 
     print(f"longest check of a PIN in a storm of logins: {max(took):.3f} s")
     assert max(took) < 1
@@ -467,11 +468,9 @@ def test_connections_are_taken_again_when_there_are_files_again(tmp_path: Path, 
             each.close()
 
         began = time.monotonic()
-        late = socket.create_connection(address, timeout=5)
-        assert ask(late, LOGIN) == "941"
-        assert time.monotonic() - began < 5  # asyncio tries again after a second, uvloop at once
+        while not comes_in(address):
+            assert time.monotonic() - began < 5
         early.close()
-        late.close()
 
 
 @contextmanager
@@ -497,11 +496,21 @@ def demo_with_few_files(folder: Path, program: list[str]) -> Iterator[tuple[str,
         server.communicate()
 
 
+def comes_in(address: tuple[str, int]) -> bool:
+    """Whether a terminal can log in, or is hung up on, as uvloop does without files."""
+    with socket.create_connection(address, timeout=5) as terminal:
+        try:
+            return ask(terminal, LOGIN) == "941"
+        except ConnectionError:
+            return False
+
+
 def ask(terminal: socket.socket, message: str) -> str:
     terminal.sendall(message.encode() + b"\r")
     answer = b""
     while not answer.endswith(b"\r"):
         more = terminal.recv(4096)
-        assert more, "it hung up"
+        if not more:
+            raise ConnectionError("it hung up")
         answer += more
     return answer.decode().rstrip("\r")
