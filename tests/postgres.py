@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -19,35 +20,64 @@ from pathlib import Path
 import psycopg
 
 
+class Server:
+    """A PostgreSQL server whose data lies in a folder. It can be ended and started again."""
+
+    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+        self._programs, self._data, user = programs(folder), folder / "data", _user()
+        self._data.mkdir()
+        if user is not None:
+            entry = pwd.getpwnam(user)
+            os.chown(self._data, entry.pw_uid, entry.pw_gid)
+            _let_through(folder)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._port = probe.getsockname()[1]
+        self.url = f"postgresql://bibliobus@127.0.0.1:{self._port}"  # without a database's name
+        self._settings = "" if durable else " -c fsync=off -c full_page_writes=off"
+        self._run("initdb", "-U", "bibliobus", "-A", "trust", "-E", "UTF8", "--no-sync")
+
+    def start(self) -> None:
+        """Begin, and wait until it answers."""
+        settings = f"-p {self._port} -c listen_addresses=127.0.0.1 -k {self._data}"
+        settings += " -c max_connections=300" + self._settings
+        log = str(self._data / "log")
+        self._run("pg_ctl", "-o", settings, "-l", log, "-w", "-s", "start")
+
+    def stop(self) -> None:
+        """End, as if the power had gone."""
+        self._run("pg_ctl", "-m", "immediate", "-w", "-s", "stop")
+
+    def freeze(self) -> None:
+        """Say nothing any more, until it thaws."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Go on where it was."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, what: signal.Signals) -> None:
+        postmaster = int((self._data / "postmaster.pid").read_text().splitlines()[0])
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        for process in (postmaster, *map(int, children)):
+            os.kill(process, what)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [str(self._programs / program), "-D", str(self._data), *arguments]
+        done = subprocess.run(command, user=_user(), cwd=self._data, capture_output=True, text=True)
+        assert done.returncode == 0, f"{program}: {done.stdout}{done.stderr}"
+
+
 @contextmanager
 def running_postgres(folder: Path, *, durable: bool = True) -> Iterator[str]:
     """The URL of a server whose data lies in `folder`, without a database's name. One that is not
     durable does not wait for the disk, and is otherwise the same."""
-    bin_ = programs(folder)
-    data, user = folder / "data", _user()
-    data.mkdir()
-    if user is not None:
-        entry = pwd.getpwnam(user)
-        os.chown(data, entry.pw_uid, entry.pw_gid)
-        _let_through(folder)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-
-    def run(program: str, *arguments: str) -> None:
-        command = [str(bin_ / program), *arguments]
-        done = subprocess.run(command, user=user, cwd=data, capture_output=True, text=True)
-        assert done.returncode == 0, f"{program}: {done.stdout}{done.stderr}"
-
-    run("initdb", "-D", str(data), "-U", "bibliobus", "-A", "trust", "-E", "UTF8", "--no-sync")
-    settings = f"-p {port} -c listen_addresses=127.0.0.1 -k {data} -c max_connections=300"
-    settings += "" if durable else " -c fsync=off -c full_page_writes=off"
-    log = str(data / "log")
-    run("pg_ctl", "-D", str(data), "-o", settings, "-l", log, "-w", "-s", "start")
+    server = Server(folder, durable=durable)
+    server.start()
     try:
-        yield f"postgresql://bibliobus@127.0.0.1:{port}"
+        yield server.url
     finally:
-        run("pg_ctl", "-D", str(data), "-m", "immediate", "-w", "-s", "stop")
+        server.stop()
 
 
 def create_database(server: str, name: str) -> str:

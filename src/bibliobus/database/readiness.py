@@ -23,6 +23,7 @@ class Readiness:
         self._asked_at = -ASKED_AGAIN
         self._error: str | None = None
         self._asking: asyncio.Task[None] | None = None
+        self._attempting: asyncio.Future[object] | None = None
 
     async def check(self) -> None:
         """Go on only if the database can be written to.
@@ -38,11 +39,17 @@ class Readiness:
             raise Failed(self._error, may_stand=False)
 
     async def _ask(self) -> None:
+        """Attempt it; one that hangs is waited for again, as each costs a thread."""
+        if self._attempting is None:
+            self._attempting = asyncio.ensure_future(self._attempt())
         try:
-            await asyncio.wait_for(self._attempt(), ANSWERS_IN)
+            done, _ = await asyncio.wait([self._attempting], timeout=ANSWERS_IN)
+            if not done:
+                self._error = f"it did not answer in {ANSWERS_IN:.0f} seconds"
+                return
+            attempted, self._attempting = self._attempting, None
+            attempted.result()
             self._error = None
-        except TimeoutError:
-            self._error = f"it did not answer in {ANSWERS_IN:.0f} seconds"
         except DatabaseError as error:
             self._error = str(error)
         finally:

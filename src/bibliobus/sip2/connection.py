@@ -118,6 +118,11 @@ class Connection:
         """How many bytes have arrived and were not yet handed out."""
         return len(self._lines)
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether part of a message has arrived, and not its end."""
+        return self._lines.has_begun
+
     def next_event(self) -> Event | None:
         """What the terminal said next; None until more arrives. Never raises."""
         try:

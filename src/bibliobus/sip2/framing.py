@@ -49,6 +49,11 @@ class Lines:
         """How many bytes wait here."""
         return len(self._buffer)
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether part of a line is here, or of one that was too long: once `next` is None."""
+        return self._skipping or bool(self._buffer)
+
     def next(self) -> bytes | None:
         """The next line without its end, or None until more arrives.
 

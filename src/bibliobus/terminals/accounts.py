@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from ipaddress import IPv4Address, IPv6Address, ip_network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_network
 from typing import Protocol
 
 import msgspec
@@ -30,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 Address = IPv4Address | IPv6Address
 
+REFRESHED_IN = 2.0  # seconds that a wrong login waits for a database that does not answer
+
 _USUAL = AccountSettings()
 
 
@@ -45,6 +48,14 @@ class Caller:
         """Work out what each message asks for."""
         here = self.address is None or self.address.is_loopback
         object.__setattr__(self, "is_here", here)
+
+    @property
+    def source(self) -> Address | IPv6Network | None:
+        """What is counted together: an address or, as one host may take any of them, the 64 bits
+        of an IPv6 network."""
+        if isinstance(self.address, IPv6Address):
+            return IPv6Network((int(self.address) >> 64 << 64, 64))
+        return self.address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +122,7 @@ class StoredAccounts:
 
     def __init__(self, database: Database, verifier: Verifier) -> None:
         self._database, self._verifier = database, verifier
+        self._checks = asyncio.Semaphore(os.cpu_count() or 1)
         self._known: Mapping[str, tuple[Account, str]] = {}  # with the password's hash
         self._seen: tuple[int, int] | None = None  # how many changes, and the last one's key
         self.version = 0
@@ -128,9 +140,10 @@ class StoredAccounts:
         if (account := await self._matching(login, password)) is not None:
             return account
         try:
-            await self.refresh()  # it may be new
-        except DatabaseError as error:
-            logger.warning("terminal accounts are as they were: %s", error)
+            async with asyncio.timeout(REFRESHED_IN):
+                await self.refresh()  # it may be new
+        except (DatabaseError, TimeoutError) as error:
+            logger.warning("terminal accounts are as they were: %s", error or "no answer")
         return None if version == self.version else await self._matching(login, password)
 
     async def refresh(self) -> None:
@@ -159,7 +172,10 @@ class StoredAccounts:
 
     async def _matching(self, login: str, password: Secret) -> Account | None:
         account, hashed = self._known.get(login, (None, None))
-        return account if await self._verifier.matches(password, hashed) else None
+        if self._verifier.remembers(password, hashed):
+            return account
+        async with self._checks:  # a storm of logins must not keep patrons' PINs from their turn
+            return account if await self._verifier.matches(password, hashed) else None
 
 
 def _changes(tx: Transaction) -> tuple[int, int]:
@@ -174,8 +190,8 @@ def _accounts(tx: Transaction) -> list[tuple[str, tuple[Account, str]]]:
         " institutions.settings FROM accounts"
         " JOIN institutions ON institutions.id = institution ORDER BY login"
     ):
-        theirs = msgspec.json.decode(its, type=InstitutionSettings)
         try:
+            theirs = msgspec.json.decode(its, type=InstitutionSettings)
             account = _account(login, institution, location, stored, theirs)
         except ValueError as error:  # written by another version
             logger.error("terminal account %r cannot be used: %s", login, error)

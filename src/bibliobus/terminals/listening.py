@@ -102,13 +102,15 @@ def listener(settings: ListenerSettings) -> Listener:
     )
 
 
-def caller_of(transport: BaseTransport) -> Caller:
-    """Who is at the other end of a socket."""
+def caller_of(transport: BaseTransport) -> Caller | None:
+    """Who is at the other end of a socket; None if they have gone again: no address is not ours."""
     peer = transport.get_extra_info("peername")
     tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
     shown = None if tls is None else tls.getpeercert(binary_form=True)
+    if not peer:
+        return None
     return Caller(
-        address=_address(peer[0]) if peer else None,
+        address=_address(peer[0]),
         certificate=None if shown is None else hashlib.sha256(shown).hexdigest(),
     )
 
@@ -151,12 +153,18 @@ def _tls(settings: ListenerSettings, certificate: str) -> ssl.SSLContext:
     context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")
     context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
     try:
-        context.load_cert_chain(Path(certificate), settings.key and Path(settings.key))
+        key = settings.key and Path(settings.key)
+        context.load_cert_chain(Path(certificate), key, password=_no_password)
         if settings.client_authority is not None:
             context.load_verify_locations(Path(settings.client_authority))
             required = settings.client_certificates == "required"
             context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_OPTIONAL
-    except (OSError, ssl.SSLError) as error:
+    except (OSError, ValueError) as error:
         named = ", ".join(filter(None, (certificate, settings.key, settings.client_authority)))
         raise ValueError(f"{settings.address}: {error} ({named})") from None
     return context
+
+
+def _no_password() -> str:
+    """Instead of OpenSSL's own way, which is to ask whoever sits at the server."""
+    raise ValueError("a key that needs a password cannot be used")

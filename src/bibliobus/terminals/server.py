@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import os
 import random
 import socket
 from collections.abc import Mapping
@@ -35,11 +36,13 @@ from bibliobus.terminals.session import HangUp, Premises, Session
 logger = logging.getLogger(__name__)
 
 BACKLOG = 1024  # after an outage, all terminals of a consortium return at once
+AT_A_TIME = 16  # asyncio takes as many before it does anything else, and fails as often (EMFILE)
 AT_ONCE = 16  # messages of one terminal before the others have their turn
 STRANGERS_LENGTH = 4096  # bytes of a message before login
 MOST_WAITING = 8 * MAX_LENGTH  # bytes of requests that a connection may send ahead
-MOST_UNREAD = 65_536  # bytes of answers that a terminal has not read
+MOST_UNREAD = 65_536  # bytes of answers that a terminal has not read; the system has as many more
 PROXY_SECONDS = 2.0  # to say for whom it connects
+HALF = "half a message"
 
 _KEEPALIVE = (
     ("SO_KEEPALIVE", socket.SOL_SOCKET, 1),
@@ -66,6 +69,7 @@ class TerminalsDoor:
         self._servers: list[asyncio.Server] = []
         self._connections: set[TerminalConnection] = set()
         self._strangers: dict[TerminalConnection, None] = {}  # the oldest first
+        self._closed = False
         self._looking = asyncio.create_task(self._look_around())
 
     async def listen(self, settings: ListenerSettings) -> tuple[str, int]:
@@ -78,10 +82,15 @@ class TerminalsDoor:
         here = listener(settings)
         host, port = host_and_port(settings.address)
         server = await asyncio.get_running_loop().create_server(
-            lambda: TerminalConnection(self, here), host, port, backlog=BACKLOG,
+            lambda: TerminalConnection(self, here), host, port, backlog=AT_A_TIME,
             ssl=here.tls, ssl_handshake_timeout=None if here.tls is None else HANDSHAKE,
         )  # fmt: skip
         self._servers.append(server)
+        for each in server.sockets:
+            with socket.socket(fileno=os.dup(each.fileno())) as listening:
+                listening.listen(BACKLOG)
+                for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):  # its connections inherit them
+                    listening.setsockopt(socket.SOL_SOCKET, buffer, MOST_UNREAD)
         if settings.allow_plaintext_networks:
             logger.warning("%s is plain SIP2: PINs can be read on the way", settings.address)
         address = server.sockets[0].getsockname()
@@ -94,6 +103,7 @@ class TerminalsDoor:
             grace: Seconds that running requests have. One that takes longer gets no answer; what
                 it does is done or not done, whole.
         """
+        self._closed = True
         self._looking.cancel()
         for server in self._servers:
             server.close()
@@ -102,23 +112,31 @@ class TerminalsDoor:
             await asyncio.wait(running, timeout=grace)
         for each in list(self._connections):
             each.abort()
+        await asyncio.wait([self._looking])
         for server in self._servers:
             await server.wait_closed()
 
     # ------------------------------------------------ what connections tell
 
-    def came(self, connection: TerminalConnection, caller: Caller) -> str:
+    def came(self, connection: TerminalConnection) -> str:
         """A connection begins; why it cannot stay, if so."""
-        limits = self.limits
-        if len(self._connections) >= limits.connections:
-            return f"there are {limits.connections} connections"
-        if not caller.is_here:
-            if not self._of_address.add(caller.address, limits.connections_of_address):
-                return f"{caller.address} has {limits.connections_of_address} connections"
-            connection.counted = caller.address
-            self._make_room()
-            self._strangers[connection] = None
+        if self._closed:
+            return "the door is closed"
+        if len(self._connections) >= self.limits.connections:
+            return f"there are {self.limits.connections} connections"
         self._connections.add(connection)
+        return ""
+
+    def stranger(self, connection: TerminalConnection, caller: Caller) -> str:
+        """It is known where it comes from, and not yet who it is; why it cannot stay, if so."""
+        if caller.is_here:
+            return ""
+        if connection.counted is None:
+            if not self._of_address.add(caller.source, self.limits.connections_of_address):
+                return f"{caller.source} has {self.limits.connections_of_address} connections"
+            connection.counted = caller.source
+        self._make_room()
+        self._strangers[connection] = None
         return ""
 
     def known(self, connection: TerminalConnection) -> None:
@@ -126,7 +144,7 @@ class TerminalsDoor:
         self._strangers.pop(connection, None)
 
     def went(self, connection: TerminalConnection) -> None:
-        """It is closed."""
+        """It is closed, and nothing that it asked for is still being done."""
         self._connections.discard(connection)
         self._strangers.pop(connection, None)
         if connection.counted is not None:
@@ -137,7 +155,9 @@ class TerminalsDoor:
         often the nearer they come to that."""
         most, there = self.limits.strangers, len(self._strangers)
         if there > most / 2 and random.random() < (there - most / 2) / (most / 2):  # noqa: S311
-            next(iter(self._strangers)).expire("there are too many that have not logged in")
+            oldest = next(iter(self._strangers))
+            del self._strangers[oldest]  # at once: many may come before it has gone
+            oldest.expire("there are too many that have not logged in")
 
     async def _look_around(self) -> None:
         version = self.premises.accounts.version
@@ -146,9 +166,13 @@ class TerminalsDoor:
             now, changed = self.clock(), version != self.premises.accounts.version
             version = self.premises.accounts.version
             for each in list(self._connections):
-                each.look_at_clock(now)
-                if changed:
-                    each.look_at_account()
+                try:
+                    each.look_at_clock(now)
+                    if changed:
+                        each.look_at_account()
+                except Exception:  # no terminal's fault may end the watch over all the others
+                    logger.exception("%s closed: a fault of ours", each)
+                    each.abort()
             self.premises.patience.forget()
 
 
@@ -156,9 +180,9 @@ class TerminalConnection(asyncio.Protocol):
     """One socket: bytes to requests, answers to bytes."""
 
     __slots__ = (
-        "_allowance", "_caller", "_door", "_due", "_listener", "_overdue", "_paused", "_prompts",
-        "_proxy", "_running", "_session", "_sip2", "_stopping", "_task", "_transport",
-        "_why", "_writable", "counted",
+        "_allowance", "_caller", "_door", "_due", "_listener", "_login_by", "_lost", "_overdue",
+        "_paused", "_prompts", "_proxy", "_running", "_session", "_sip2", "_stopping", "_task",
+        "_transport", "_why", "_writable", "counted",
     )  # fmt: skip
 
     _transport: asyncio.Transport
@@ -174,10 +198,12 @@ class TerminalConnection(asyncio.Protocol):
         self._writable: asyncio.Event | None = None  # if answers wait to be read
         self._paused = False  # it has sent more ahead than it may
         self._stopping = False
+        self._lost = False
         self._running = False  # the session has a request
         self._overdue = False  # and for too long
         self._due = math.inf  # when something has to have happened
         self._why = ""  # what
+        self._login_by = math.inf
         self._allowance: Allowance | None = None
         self.counted: object | None = None  # at the door, under this address
 
@@ -188,7 +214,13 @@ class TerminalConnection(asyncio.Protocol):
         self._transport.set_write_buffer_limits(MOST_UNREAD)
         _keep_alive(transport.get_extra_info("socket"))
         caller = caller_of(transport)
-        if not self._listener.proxies:
+        if caller is None:
+            self._refuse(self._caller, "it has gone")
+            return
+        self._caller = caller
+        if why := self._door.came(self):
+            self._refuse(caller, why)
+        elif not self._listener.proxies:
             self._begin(caller)
         elif self._listener.is_proxy(caller.address):
             self._proxy = ProxyHeader()
@@ -206,7 +238,7 @@ class TerminalConnection(asyncio.Protocol):
             if proxied is None:
                 return
             self._proxy, data = None, proxied.rest
-            self._begin(Caller(proxied.address))
+            self._begin(self._caller if proxied.address is None else Caller(proxied.address))
         if self._prompts is not None:
             try:
                 self._prompts.receive_data(data)
@@ -223,6 +255,8 @@ class TerminalConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The terminal has said all: answer what it said, then close."""
         self._stopping = True
+        if not hasattr(self, "_session"):
+            return False
         self._sip2.receive_end()
         self._go_on()
         return self._listener.tls is None  # TLS cannot be half closed
@@ -236,11 +270,12 @@ class TerminalConnection(asyncio.Protocol):
             self._writable = None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._door.went(self)
-        self._stopping = True
+        self._stopping = self._lost = True
         self.resume_writing()
-        if hasattr(self, "_session") and self._task is None:
-            self._session.leave()
+        if self._task is None:
+            self._leave()
+        elif not self._session.logged_in:
+            self._task.cancel()  # nobody waits for the check of its password
 
     # ------------------------------------------------ what the door calls
 
@@ -248,7 +283,7 @@ class TerminalConnection(asyncio.Protocol):
         """Close when idle, and read no more; the task that still answers what has come, if any."""
         self._stopping = True
         if self._task is None:
-            self._transport.close()
+            self._hang_up()
         elif not self._transport.is_closing():
             self._transport.pause_reading()
         return self._task
@@ -259,12 +294,13 @@ class TerminalConnection(asyncio.Protocol):
 
     def look_at_clock(self, now: float) -> None:
         """See whether the time for something is over."""
-        if now < self._due:
-            return
         if self._running and self._task is not None:
-            self._overdue, self._due = True, math.inf
-            self._task.cancel()
-        elif self._task is None or self._writable is not None:
+            if now >= self._due:
+                self._overdue, self._due = True, math.inf
+                self._task.cancel()
+        elif now >= self._login_by:
+            self.expire("no login")
+        elif now >= self._due and (self._task is None or self._writable is not None):
             self.expire(self._why)
 
     def look_at_account(self) -> None:
@@ -290,7 +326,7 @@ class TerminalConnection(asyncio.Protocol):
         if not self._listener.admits(caller):
             self._refuse(caller, "plain SIP2 is not for there")
             return
-        if why := self._door.came(self, caller):
+        if why := self._door.stranger(self, caller):
             self._refuse(caller, why)
             return
         self._session = Session(self._door.premises, caller, settings.status_before_login)
@@ -299,7 +335,8 @@ class TerminalConnection(asyncio.Protocol):
             self._allowance = Allowance(
                 limits.messages_a_second, limits.messages_at_once, self._door.clock()
             )
-        self._wait(self._door.limits.login_seconds, "no login")
+        self._due = math.inf
+        self._login_by = self._door.clock() + self._door.limits.login_seconds
         if settings.account is not None:
             try:
                 self._session.enter(settings.account)
@@ -307,6 +344,7 @@ class TerminalConnection(asyncio.Protocol):
                 self._refuse(caller, str(end))
                 return
             self._logged_in()
+            self._wait_for_more(0)
         elif settings.telnet:
             self._prompts = LoginPrompts()
             self._go_on()
@@ -319,7 +357,15 @@ class TerminalConnection(asyncio.Protocol):
     def _logged_in(self) -> None:
         self._sip2.max_length = MAX_LENGTH
         self._sip2.dialect = self._session.dialect
+        self._login_by = math.inf
         self._door.known(self)
+
+    def _logged_out(self) -> None:
+        """It tried to be somebody else, and is nobody now."""
+        self._sip2.max_length = STRANGERS_LENGTH
+        self._login_by = self._door.clock() + self._door.limits.login_seconds
+        if why := self._door.stranger(self, self._caller):
+            raise HangUp(why)
 
     # ------------------------------------------------ one request after another
 
@@ -351,22 +397,31 @@ class TerminalConnection(asyncio.Protocol):
             self._stopping = True
         finally:
             self._task = None
-            if self._transport.is_closing():
-                self._session.leave()
+            if self._lost:
+                self._leave()
         if self._stopping:
-            self._transport.close()
+            self._hang_up()
         else:
-            self._wait_for_more()
+            self._wait_for_more(answered)
             self._read_on()
 
-    def _wait_for_more(self) -> None:
+    def _wait_for_more(self, answered: int) -> None:
+        """Begin to wait: for the rest of a message (from its first byte on), or for another."""
         limits = self._door.limits
-        if not self._session.logged_in:
-            return  # its time runs from the beginning
-        if self._sip2.waiting:
-            self._wait(limits.message_seconds, "half a message")
-        else:
+        if not self._sip2.has_begun:
             self._wait(limits.idle_seconds or math.inf, "idle")
+        elif answered or self._why != HALF:
+            self._wait(limits.message_seconds, HALF)
+
+    def _hang_up(self) -> None:
+        """Close when all is written, which must not take for ever."""
+        self._transport.close()
+        self._wait(self._door.limits.message_seconds, "its last answers are not read")
+
+    def _leave(self) -> None:
+        if hasattr(self, "_session"):
+            self._session.leave()
+        self._door.went(self)
 
     def _wait(self, seconds: float, why: str) -> None:
         self._due, self._why = self._door.clock() + seconds, why
@@ -399,6 +454,8 @@ class TerminalConnection(asyncio.Protocol):
             response = await self._in_time(event)
             if self._session.logged_in and not was_in:
                 self._logged_in()
+            elif was_in and not self._session.logged_in:
+                self._logged_out()
             self._sip2.dialect = self._session.dialect
             self._write(self._sip2.send(response))
             return

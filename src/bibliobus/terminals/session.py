@@ -208,13 +208,15 @@ class Session:
         """
         self.leave()
         self.dialect = PLAIN
+        patience, source = self._premises.patience, self._caller.source
+        if not self._caller.is_here:  # before the check: else who is kept waiting knows the answer
+            await asyncio.sleep(patience.wait_for_pin(source))
         account, why = await self._signed_in(login, password, location_code, plain=plain)
         if account is None:
             logger.info("%s login refused: %s", self, why)
             self._failures += 1
-            if not self._caller.is_here:
-                await asyncio.sleep(self._premises.patience.wait_for_pin(self._caller.address))
-                self._premises.patience.wrong_pin(self._caller.address)
+            if not self._caller.is_here and patience.wrong_pin(source):
+                logger.warning("%s guesses logins: it is answered slowly from now on", self)
             if self._failures > LOGINS:
                 raise HangUp("too many wrong logins")
             return False
@@ -229,8 +231,8 @@ class Session:
         Raises:
             HangUp: There is no such account, or not for who comes from there.
         """
-        account = self._premises.accounts.current(login)
-        if account is None or not account.admits(self._caller) or not self._count(account):
+        account = self._admitted(login)
+        if account is None or not self._count(account):
             raise HangUp(f"it is not to be {login}")
         self._account, self._version = account, self._premises.accounts.version
         self.dialect = account.dialect
@@ -245,12 +247,19 @@ class Session:
         if self._account is None or accounts.version == self._version:
             return
         self._version = accounts.version
-        account = accounts.current(self._account.login)
-        if account is None or not account.admits(self._caller):
+        account = self._admitted(self._account.login)
+        if account is None:
             raise HangUp("its account was revoked")
         self._account, self.dialect = account, account.dialect
         if self._status is not None:
             self._spoken(self._status, account.dialect)
+
+    def _admitted(self, login: str) -> Account | None:
+        """The account as it is now, if this may be its terminal."""
+        account = self._premises.accounts.current(login)
+        if account is None or account.institution not in self._premises.institutions:
+            return None
+        return account if account.admits(self._caller) else None
 
     def leave(self) -> None:
         """Be nobody."""
@@ -310,7 +319,7 @@ class Session:
         if isinstance(message, PatronInformation):
             wait = patience.wait_for_patron(account.login, account.settings.role)
         if getattr(message, "patron_password", None):
-            wait = max(wait, patience.wait_for_pin((self._caller.address, account.login)))
+            wait = max(wait, patience.wait_for_pin((self._caller.source, account.login)))
         if wait:
             await asyncio.sleep(wait)
 
@@ -320,7 +329,7 @@ class Session:
         wrong = getattr(response, "valid_patron_password", None) is False
         if wrong or refused.startswith(f" refused={WrongPIN.reason}"):
             login = "" if self._account is None else self._account.login
-            if self._premises.patience.wrong_pin((self._caller.address, login)):
+            if self._premises.patience.wrong_pin((self._caller.source, login)):
                 logger.warning("%s guesses PINs: it is answered slowly from now on", self)
 
     def _note_warnings(self, request: Request) -> None:
