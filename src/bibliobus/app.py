@@ -228,14 +228,13 @@ def _check_names(app: App, listener: ListenerSettings) -> None:
 
 
 def _more_files(connections: int) -> None:
-    """Raise the process's own limit of open files, as far as it may, to what the door needs."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    """Raise the process's own limit of open files as far as it may: who begins TLS and says
+    nothing takes one, and is not known to the door yet."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     wanted = connections + FILES_BESIDES
-    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < most:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    if most < wanted:
-        logger.warning("only %d of %d connections will fit (open files)", most, wanted)
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        logger.warning("only %d of %d connections will fit (open files)", hard, wanted)
 
 
 async def _ready(app: App) -> bool:

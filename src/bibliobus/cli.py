@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
@@ -11,11 +10,23 @@ import click
 from bibliobus import __version__
 
 if TYPE_CHECKING:  # what takes longer to import than `--help` may
+    from pathlib import Path
+
     from bibliobus.config import Config, SIPConfig
     from bibliobus.terminals import Limits
 
+
+class _LazyPath(click.Path):
+    """`click.Path(path_type=Path)`, without pathlib until one is there."""
+
+    def coerce_path_result(self, value: Any) -> Any:
+        from pathlib import Path
+
+        return Path(value)
+
+
 CONFIG = click.option(
-    "--config", "config_file", type=click.Path(path_type=Path), help="A configuration file (TOML)."
+    "--config", "config_file", type=_LazyPath(), help="A configuration file (TOML)."
 )
 DATABASE = click.option(
     "--database", metavar="URL", help="sqlite:///PATH or postgresql://USER@HOST/NAME."
@@ -36,7 +47,7 @@ def main(verbose: bool) -> None:
 
 
 @main.command()
-@click.option("--data", type=click.Path(path_type=Path), help="Keep the library in this folder.")
+@click.option("--data", type=_LazyPath(), help="Keep the library in this folder.")
 @click.option("--sip", metavar="HOST:PORT", help="The SIP2 door; 127.0.0.1:6001 unless taken.")
 @DATABASE
 def demo(data: Path | None, sip: str | None, database: str | None) -> None:
@@ -45,6 +56,7 @@ def demo(data: Path | None, sip: str | None, database: str | None) -> None:
     Without --data the library lives in a temporary folder and is gone at the end.
     """
     import tempfile
+    from pathlib import Path
 
     with tempfile.TemporaryDirectory(prefix="bibliobus-") as temporary:
         folder = data or Path(temporary)
@@ -171,7 +183,7 @@ async def _doctor(config: Config) -> None:
 
 
 @main.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=_LazyPath())
 @CONFIG
 @DATABASE
 def load(file: Path, config_file: Path | None, database: str | None) -> None:
@@ -250,7 +262,7 @@ def config() -> None:
 
 
 @config.command("check")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=_LazyPath())
 def check_config(file: Path) -> None:
     """Say what is wrong with a configuration, without touching the library."""
     from bibliobus.app import check
