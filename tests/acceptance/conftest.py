@@ -20,10 +20,10 @@ SECRETS = {"BIBLIOBUS_SIP_PASSWORD": "kiosk", "BIBLIOBUS_SIP_PIN": "1234"}  # of
 class Program:
     """A `bibliobus` that runs until it is stopped."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, **environment: str) -> None:
         self.process = subprocess.Popen(
             [BIBLIOBUS, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"} | SECRETS,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"} | SECRETS | environment,
         )  # fmt: skip
         self.lines: list[str] = []
 
@@ -55,8 +55,8 @@ class Programs:
     def __init__(self) -> None:
         self.started: list[Program] = []
 
-    def __call__(self, *arguments: str) -> Program:
-        self.started.append(Program(*arguments))
+    def __call__(self, *arguments: str, **environment: str) -> Program:
+        self.started.append(Program(*arguments, **environment))
         return self.started[-1]
 
 

@@ -33,11 +33,11 @@ from tests.acceptance.conftest import Program, Programs, run, start  # noqa: F40
 
 KILLS = int(os.environ.get("BIBLIOBUS_KILLS", "0"))
 SHORTEST, LONGEST = 0.05, 1.5  # seconds under load before the kill
-MIX = "23=1,63=1,17=1,11=6"
-PAYMENTS = ""  # ",37=4", when the door takes payments and the demo library keeps credit
+MIX = "23=1,63=1,17=1,11=6,37=4"
+PASSWORD = {"BIBLIOBUS_SIP_PASSWORD": "tester"}
 LOAD = (
-    "--login", "kiosk", "--patrons", "P[0000-0199]", "--items", "I[0200-1999]",
-    "--terminals", "16", "--mix", MIX + PAYMENTS, "--restamp", "0.2",
+    "--login", "tester", "--patrons", "P[0000-0199]", "--items", "I[0200-1999]",
+    "--terminals", "16", "--mix", MIX, "--restamp", "0.2",
     "--seconds", "86400", "--patience", "60", "--timeout", "20", "--seed", "20261121",
 )  # fmt: skip
 
@@ -54,7 +54,7 @@ def test_what_was_told_stands(
     rng = random.Random(20261121)
     server = start("demo", "--sip", "127.0.0.1:0", "--data", str(tmp_path))
     host, port = server.ready()
-    load = start("sip", "load", f"{host}:{port}", "--journal", str(journal), *LOAD)
+    load = start("sip", "load", f"{host}:{port}", "--journal", str(journal), *LOAD, **PASSWORD)
     wait_for_more(journal, load)
     for _ in range(KILLS or size(2, 20)):
         time.sleep(rng.uniform(SHORTEST, LONGEST))
@@ -80,7 +80,7 @@ def test_what_killed_terminals_were_told_stands_in_their_journal(
     library, journal = tmp_path / "library.db", tmp_path / "journal.jsonl"
     server = start("demo", "--sip", "127.0.0.1:0", "--data", str(tmp_path))
     host, port = server.ready()
-    load = start("sip", "load", f"{host}:{port}", "--journal", str(journal), *LOAD)
+    load = start("sip", "load", f"{host}:{port}", "--journal", str(journal), *LOAD, **PASSWORD)
     wait_for_more(journal, load)
     time.sleep(0.5)
 
@@ -108,7 +108,7 @@ def assert_repeats_get_the_first_answer(journal: Iterable[Asked], address: tuple
     """Ask the latest of what was answered once more, on a new connection."""
     told = deque((each for each in journal if each.answer is not None), maxlen=500)
     with Terminal(address, Dialect()) as terminal:
-        terminal.ask(Login(login_user_id="kiosk", login_password="kiosk"))
+        terminal.ask(Login(login_user_id="tester", login_password="tester"))
         for asked in reversed(told):
             request = asked.request
             if not isinstance(request, Checkin):

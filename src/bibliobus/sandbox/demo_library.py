@@ -66,6 +66,7 @@ def demo_library(now: datetime) -> Library:
             "MAIN": InstitutionSettings(
                 name="The Main Library",
                 time_zone="Europe/Paris",
+                overpayment="credit",  # so that a till has something to book
                 loans=LoanPolicy(loan_days=21, loan_limit=50, renewals=2),
             )
         },
