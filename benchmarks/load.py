@@ -55,7 +55,7 @@ def requests(number: int, of: int, begin: datetime) -> Iterator[bytes]:
             elif code == "17":
                 yield f"17{stamp}{what}".encode()
             else:
-                yield f"11NN{stamp}{' ' * 18}{who[7:]}{what}AD1234|".encode()
+                yield f"11NN{stamp}{stamp}{who[7:]}{what}AD1234|".encode()
                 yield f"09N{stamp}{stamp}APdesk|{what}".encode()
 
 
