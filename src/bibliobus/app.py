@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
+
 from bibliobus.config import Config, ConfigError, HealthConfig, SIPConfig
 from bibliobus.database import Database, DatabaseError, Transaction, Verifier, open_database
 from bibliobus.embedded import (
@@ -34,8 +36,9 @@ from bibliobus.terminals import (
     listener,
     load_account,
     settings_of,
+    stored_account,
 )
-from bibliobus.terminals.listening import host_and_port
+from bibliobus.terminals.listening import host_and_port, is_here, written_address
 
 logger = logging.getLogger(__name__)
 
@@ -54,8 +57,13 @@ class App:
 
 
 @asynccontextmanager
-async def opened(config: Config) -> AsyncIterator[App]:
+async def opened(config: Config, *, changes_it: bool = True) -> AsyncIterator[App]:
     """Everything that the configuration names, opened; closed again at the end.
+
+    Args:
+        config: What is wanted.
+        changes_it: Whether institutions that are in the database get these settings. Else only new
+            ones are added: a command beside a server must not change half of what that goes by.
 
     Raises:
         ConfigError: An institution has settings that nobody can follow.
@@ -66,7 +74,9 @@ async def opened(config: Config) -> AsyncIterator[App]:
     await database.open()
     try:
         try:
-            await database.write(lambda tx: _configure(tx, config.institutions))
+            await database.write(
+                lambda tx: _configure(tx, config.institutions, changes_it=changes_it)
+            )
         except CurrencyInUse as error:
             raise ConfigError(str(error)) from error
         stored = await database.read(stored_institutions)
@@ -114,7 +124,7 @@ async def serving(
             await supervised.listen(*host_and_port(health.listen))
         gc.freeze()  # what lives as long as the process need not be looked through again: it is
         gc.set_threshold(50_000, 20, 50)  # a tenth of the CPU time of a message
-        yield [f"{host}:{port}" for host, port in opened]
+        yield [written_address(*each) for each in opened]
     finally:
         await door.close()
         await supervised.close()
@@ -172,19 +182,34 @@ async def breaches(app: App) -> list[str]:
     return found
 
 
-async def add_terminal(app: App, entry: AccountEntry) -> bool:
-    """Add a terminal's account, or change the one that is there; whether it is new.
+async def add_terminal(app: App, entry: AccountEntry) -> None:
+    """Add a terminal's account, or change the one that is there: what `entry` leaves open stays as
+    it is, and so does the password if it is empty.
 
     Raises:
         ConfigError: There is no such institution, or nobody can follow its settings.
     """
+    found = await app.database.read(lambda tx: stored_account(tx, entry.login))
+    before, hashed = found or (None, "")
+    if before is not None:
+        entry = replace(
+            before,
+            password=entry.password,
+            institution=entry.institution or before.institution,
+            location=entry.location or before.location,
+            dialect=entry.dialect or before.dialect,
+            settings={**before.settings, **entry.settings},
+        )
+    elif not entry.institution and len(app.institutions) == 1:
+        entry = replace(entry, institution=next(iter(app.institutions)))
     its = (await app.database.read(stored_institutions)).get(entry.institution)
     if its is None:
         known = ", ".join(app.institutions)
-        raise ConfigError(f"there is no institution {entry.institution!r}; there are {known}")
+        raise ConfigError(f"say which institution: one of {known}, not {entry.institution!r}")
     _check_account(entry, its)
-    hashed = await app.verifier.hash(Secret(entry.password))
-    return await app.database.write(lambda tx: load_account(tx, entry, hashed))
+    if entry.password:
+        hashed = await app.verifier.hash(Secret(entry.password))
+    await app.database.write(lambda tx: load_account(tx, entry, hashed))
 
 
 def check(config: Config) -> None:
@@ -197,8 +222,8 @@ def check(config: Config) -> None:
     try:
         for each in config.sip.listeners:
             listener(each)
-        if config.health.listen is not None:
-            host_and_port(config.health.listen)
+        if config.health.listen is not None and not is_here(host_and_port(config.health.listen)[0]):
+            raise ValueError(f"health.listen: {config.health.listen} is not of this machine alone")
     except ValueError as error:
         raise ConfigError(str(error)) from error
 
@@ -218,13 +243,13 @@ def _check_account(entry: AccountEntry, institution: InstitutionSettings) -> Non
         raise ConfigError(f"terminal {entry.login}: {error}") from error
 
 
-def _check_names(app: App, listener: ListenerSettings) -> None:
+def _check_names(app: App, of: ListenerSettings) -> None:
     """A listener may be for an institution or an account, which then has to be there."""
-    institution, account = listener.status_before_login, listener.account
+    institution, account = of.status_before_login, of.account
     if institution is not None and institution not in app.institutions:
-        raise ConfigError(f"{listener.address}: there is no institution {institution!r}")
+        raise ConfigError(f"{of.address}: there is no institution {institution!r}")
     if account is not None and app.accounts.current(account) is None:
-        raise ConfigError(f"{listener.address}: there is no terminal {account!r}")
+        raise ConfigError(f"{of.address}: there is no terminal {account!r}")
 
 
 def _more_files(connections: int) -> None:
@@ -278,12 +303,18 @@ async def _keep_tidy(app: App) -> None:
                 await ils.sweep()
         except (DatabaseError, Unavailable) as error:
             logger.warning("what time brings was left for later: %s", error)
+        except Exception:  # it has to go on
+            logger.exception("what time brings was left for later: a fault of ours")
         await asyncio.sleep(1 if more else 600)
 
 
-def _configure(tx: Transaction, institutions: Mapping[str, InstitutionSettings]) -> None:
+def _configure(
+    tx: Transaction, institutions: Mapping[str, InstitutionSettings], *, changes_it: bool
+) -> None:
+    known = {} if changes_it else stored_institutions(tx)
     for id, settings in institutions.items():
-        load_institution(tx, id, settings)
+        if id not in known:
+            load_institution(tx, id, settings)
 
 
 def _institution(

@@ -70,7 +70,7 @@ async def _demo(url: str, sip: str | None) -> None:
     from bibliobus.app import load, opened, serving, stop_signal
     from bibliobus.config import Config, DatabaseConfig
     from bibliobus.sandbox import INTRODUCTION, demo_library
-    from bibliobus.terminals.listening import SIP_ADDRESS, host_and_port
+    from bibliobus.terminals.listening import SIP_ADDRESS, host_and_port, written_address
 
     library = demo_library(datetime.now(UTC))
     config = Config(database=DatabaseConfig(url=url), institutions=library.institutions)
@@ -84,15 +84,11 @@ async def _demo(url: str, sip: str | None) -> None:
         free = port if sip else _free_port(host, port)
         if free != port:
             click.echo(f"Port {port} is taken, so the SIP2 door is at {free}.")
-        async with serving(app, _sip_config((_address(host, free),))) as addresses:
+        async with serving(app, _sip_config((written_address(host, free),))) as addresses:
             click.echo(f"The library is in {app.database.url}")
             click.echo(INTRODUCTION.format(host=host, port=free))
             click.echo(f"ready: SIP2 at {addresses[0]}; Ctrl-C stops it")
             await stopped.wait()
-
-
-def _address(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _free_port(host: str, port: int) -> int:
@@ -173,7 +169,7 @@ def doctor(config_file: Path | None, database: str | None) -> None:
 async def _doctor(config: Config) -> None:
     from bibliobus.app import breaches, opened
 
-    async with opened(config) as app:
+    async with opened(config, changes_it=False) as app:
         found = await breaches(app)
         for each in found:
             click.echo(each)
@@ -316,7 +312,7 @@ async def _mark(barcode: str, condition: str, institution: str | None, config: C
     known = {each.value: each for each in Condition}
     if condition not in {"found", *known}:
         raise click.UsageError(f"CONDITION is found, {', '.join(known)}; not {condition!r}.")
-    async with opened(config) as app:
+    async with opened(config, changes_it=False) as app:
         ids = [institution] if institution else list(app.embedded)
         if len(ids) != 1 or ids[0] not in app.embedded:
             raise click.UsageError(f"Say --institution: one of {', '.join(app.embedded)}.")

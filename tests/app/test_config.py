@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bibliobus.app import check
 from bibliobus.config import (
     Config,
     ConfigError,
@@ -61,6 +62,7 @@ def test_the_example_has_every_setting() -> None:
         ("[[sip.listeners]]\nadress = 'x'", "sip.listeners.adress; did you mean 'address'?"),
         ("[[sip.listeners]]\naddress = '0.0.0.0:1'", "plain SIP2 has names and PINs"),
         ("[[sip.listeners]]\naddress = '0.0.0.0:1'\nproxies = ['x']", "`proxies`: 'x' does not"),
+        ("[[sip.listeners]]\ndialect = 'klingon'", "there is no dialect 'klingon'; there are"),
         ("[institutions.M]\ntimeout = 'x'", "Expected `int`, got `str`"),
         ("[institutions.M]\ntime_zone = 'Europe/Pariss'", "there is no time zone 'Europe/Pariss'"),
         ("[database", "Expected ']'"),
@@ -93,3 +95,10 @@ def test_reads_addresses() -> None:
     for wrong in ("6001", "host:", "host:x", "host:70000"):
         with pytest.raises(ValueError, match="is no address"):
             address(wrong)
+
+
+def test_health_is_told_to_this_machine_alone() -> None:
+    check(Config(health=HealthConfig(listen="127.0.0.1:6080")))
+
+    with pytest.raises(ConfigError, match="is not of this machine alone"):
+        check(Config(health=HealthConfig(listen="0.0.0.0:6080")))

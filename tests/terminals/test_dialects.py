@@ -14,6 +14,7 @@ from bibliobus.ils.library import InstitutionSettings
 from bibliobus.sip2 import PRESETS, Dialect
 from bibliobus.terminals import dialect_of, settings_of
 from tests.support import Library, Terminal
+from tests.terminals.on_sqlite import database_url  # noqa: F401 - a fixture
 
 Connect = Callable[[], Awaitable[Terminal]]
 
@@ -74,7 +75,8 @@ async def test_a_terminal_of_the_older_version_gets_what_it_knows(
 
 
 async def test_an_unknown_dialect_is_refused_before_anything_is_written(
-    library: Library, database_url: str
+    library: Library,
+    database_url: str,  # noqa: F811 - the fixture
 ) -> None:
     with pytest.raises(ConfigError, match="there is no dialect 'kohA'; there are standard, open"):
         await library.terminal_account("kiosk2", "x", dialect="kohA")

@@ -94,8 +94,8 @@ async def test_and_the_renewal_of_everything(
 ) -> None:
     await library.loan(ada, "e1")
 
-    asked = await terminal.send(renew_all(ada))
-    renewed = await terminal.send(renew_all(ada, BO="Y"))
+    asked = await terminal.send(renew_all(ada, AD="1234"))
+    renewed = await terminal.send(renew_all(ada, AD="1234", BO="Y"))
 
     assert asked.startswith("66100000001")
     assert (told(asked, "BN"), told(asked, "AF")) == (["e1"], ["There is a fee for this."])

@@ -20,6 +20,7 @@ from bibliobus.ils.library import (
     PatronLimits,
 )
 from tests.support import Library, Terminal
+from tests.terminals.on_sqlite import database_url  # noqa: F401 - a fixture
 from tests.terminals.saying import (
     checkin,
     checkout,

@@ -20,11 +20,12 @@ import pytest
 
 from bibliobus.ils import Unavailable
 from bibliobus.terminals import Limits, ListenerSettings, revoke_account
-from bibliobus.terminals.limits import TARPIT, WRONG_PINS, Patience
+from bibliobus.terminals.limits import FAILURES, TARPIT, Patience
 from bibliobus.terminals.settings import Role
 from tests.acceptance.conftest import BIBLIOBUS
 from tests.support import Library, Terminal
 from tests.terminals.doors import ABROAD, HERE, LOGIN, STATUS, a_door, closed_within, reset
+from tests.terminals.on_sqlite import database_url  # noqa: F401 - a fixture
 
 LOOKS = 1.5  # seconds in which the door looks at all connections, and a little
 WRONG = "9300CNkiosk|COwrong|"
@@ -61,7 +62,7 @@ async def test_the_time_to_log_in_is_not_made_longer_by_talking(library: Library
                 break
 
         assert 0.9 < time.monotonic() - began < 1.0 + LOOKS
-        await closed_within(noisy, 1)
+        await closed_within(noisy, LOOKS)
 
 
 @pytest.mark.parametrize("sent_before", ["", STATUS])
@@ -304,6 +305,35 @@ def test_a_vendor_that_authenticates_may_ask_more_often() -> None:
     assert free("kiosk", Role.SELF_CHECK) == 60
 
 
+def test_whoever_asks_too_much_is_refused_and_has_their_turn_again_soon() -> None:
+    now = 0.0
+    patience = Patience(lambda: now)
+
+    def ask() -> float | None:
+        return patience.wait_for_patron("kiosk", Role.SELF_CHECK)
+
+    waits = [ask() for _ in range(5000)]
+    now = 10.0
+
+    assert waits[:64] == [0.0] * 60 + [1.0, 2.0, 3.0, None]
+    assert set(waits[64:]) == {None}
+    assert ask() == 0.0
+
+
+async def test_too_many_questions_are_answered_with_a_no(library: Library) -> None:
+    await library.patron("ada")
+    async with a_door(library, limits=Limits(messages_at_once=1000)) as doors:
+        kiosks = [await doors.kiosk() for _ in range(8)]
+        for _ in range(7):
+            for each in kiosks:
+                await each.send(PATRON.format(""))
+        answers = await asyncio.gather(*(each.send(PATRON.format("")) for each in kiosks * 1))
+
+        refused = [each for each in answers if "AFToo many questions." in each]
+        assert all(each.startswith("64YYYY") and "CQ" not in each for each in refused)
+        assert refused
+
+
 async def test_the_fourth_wrong_login_is_the_end(library: Library) -> None:
     async with a_door(library) as doors:
         terminal = await doors.abroad()
@@ -323,7 +353,7 @@ async def test_whoever_guesses_pins_is_kept_waiting_and_nobody_else(
     async with a_door(library) as doors:
         guesser = await doors.kiosk()
         neighbour = await (await doors.abroad()).login("other", "other")
-        for n in range(WRONG_PINS):
+        for n in range(FAILURES):
             assert "CQN" in await guesser.send(question.format(f"x{n}"))
         assert "guesses PINs" in caplog.text
 
@@ -336,7 +366,7 @@ async def test_whoever_guesses_pins_is_kept_waiting_and_nobody_else(
 
 async def test_whoever_guesses_logins_is_kept_waiting_before_the_check(library: Library) -> None:
     async with a_door(library) as doors:
-        for _ in range(WRONG_PINS // 3):
+        for _ in range(FAILURES // 3):
             terminal = await doors.abroad()
             assert [await terminal.send(WRONG) for _ in range(3)] == ["940"] * 3
             await terminal.close()
@@ -360,7 +390,7 @@ async def test_nothing_of_it_is_meant_for_this_machine(library: Library) -> None
         for each in terminals:
             await each.login()
         began = time.monotonic()
-        for n in range(WRONG_PINS + 10):
+        for n in range(FAILURES + 10):
             answer = await terminals[0].send(PATRON.format(f"x{n}"))
             assert answer.startswith("64")
 

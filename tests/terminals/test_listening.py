@@ -10,13 +10,14 @@ import ssl
 import subprocess
 import time
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
 from bibliobus.app import check, opened, serving
 from bibliobus.config import Config, ConfigError, DatabaseConfig, SIPConfig
-from bibliobus.terminals import Limits, ListenerSettings, revoke_account
+from bibliobus.terminals import Caller, Limits, ListenerSettings, revoke_account
 from tests.support import SETTINGS, Library
 from tests.terminals.doors import (
     ABROAD,
@@ -29,6 +30,7 @@ from tests.terminals.doors import (
     proxied,
     reset,
 )
+from tests.terminals.on_sqlite import database_url  # noqa: F401 - a fixture
 
 PROXIED = ListenerSettings(address=HERE, proxies=("127.0.0.0/8",))
 
@@ -607,3 +609,38 @@ async def test_no_way_in_writes_a_secret_into_the_log(
     assert "closed" in caplog.text
     assert "c4nary" not in caplog.text
     assert "ada" not in caplog.text.replace("loada", "")
+
+
+async def test_a_login_may_have_another_delimiter_and_line_end(library: Library) -> None:
+    await library.terminal_account("old", "old", delimiter="^", terminator="crlf")
+    settings = ListenerSettings(address=HERE, dialect="koha", delimiter="^")
+    async with a_door(library, settings) as doors:
+        terminal = await doors.connect()
+
+        await terminal.send_bytes(b"9300CNold^COold^CPdesk^\r9900802.00\r")
+
+        assert await terminal.reader.readexactly(5) == b"941\r\n"
+        assert (await terminal.receive()).startswith("98YYY")
+
+
+def test_this_machine_is_not_what_a_distant_proxy_calls_so() -> None:
+    here, distant = ip_address("127.0.0.1"), ip_address("203.0.113.9")
+
+    assert Caller(here).is_here
+    assert not Caller(here, by_proxy=True).is_here
+    assert not Caller(distant).is_here
+
+
+async def test_a_terminal_that_speaks_of_itself_first_is_still_known_after_its_login(
+    library: Library,
+) -> None:
+    settings = ListenerSettings(address=HERE, status_before_login="MAIN")
+    async with a_door(library, settings) as doors:
+        terminal = await doors.connect()
+
+        before = await terminal.send("9900401.00")
+        await terminal.login()
+        status = await terminal.send("2300120260301    093000AOMAIN|AAnobody|AC|")
+
+        assert "1.00AOMAIN" in before
+        assert "BL" not in status  # which SIP 1.00 does not have

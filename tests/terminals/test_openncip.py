@@ -18,6 +18,7 @@ from bibliobus.config import Config, DatabaseConfig, SIPConfig
 from bibliobus.ils.library import read_library
 from bibliobus.terminals import ListenerSettings
 from tests.support import Terminal
+from tests.terminals.on_sqlite import database_url  # noqa: F401 - a fixture
 
 DOCUMENT = Path(__file__).parents[3] / "shared/data/libraries/openncip.json"
 ANYWHERE = SIPConfig(listeners=(ListenerSettings(address="127.0.0.1:0"),))
@@ -221,7 +222,9 @@ DIALOGUES: dict[str, tuple[Step, ...]] = {
 
 
 @pytest.fixture
-async def stub(database_url: str) -> AsyncIterator[App]:
+async def stub(
+    database_url: str,  # noqa: F811 - the fixture
+) -> AsyncIterator[App]:
     """OpenNCIP's stub library. Terminals may block patrons in it: its tests do, whatever its
     configuration says."""
     if not DOCUMENT.exists():

@@ -75,7 +75,8 @@ async def test_renews_all_that_may_be(readers: Library, terminal: Terminal) -> N
     await readers.hold("grace", "e1")
 
     first = await terminal.send(renew_all("ada", AD="1234"), sequence=1)
-    second = await terminal.send(renew_all("ada"))
+    second = await terminal.send(renew_all("ada", AD="1234"))
+    unproven = await terminal.send(renew_all("ada"))
 
     assert first.startswith("66100010001")
     assert (told(first, "BM"), told(first, "BN")) == (["m1"], ["e1"])
@@ -86,6 +87,8 @@ async def test_renews_all_that_may_be(readers: Library, terminal: Terminal) -> N
         "This item is on hold for another patron.",
         "This loan cannot be renewed any more.",
     ]
+    assert unproven.startswith("66100000002")  # and not which, or why
+    assert told(unproven, "BN") == told(unproven, "AF") == []
 
 
 async def test_renews_nothing_with_a_wrong_pin(readers: Library, terminal: Terminal) -> None:
@@ -101,7 +104,7 @@ async def test_renews_nothing_with_a_wrong_pin(readers: Library, terminal: Termi
 async def test_says_the_same_reason_once(readers: Library, terminal: Terminal) -> None:
     await terminal.send(renew_all("ada"))
 
-    answer = await terminal.send(renew_all("ada"))
+    answer = await terminal.send(renew_all("ada", AD="1234"))
 
     assert answer.startswith("66100000002")
     assert told(answer, "AF") == ["This loan cannot be renewed any more."]

@@ -15,6 +15,7 @@ from bibliobus.terminals import ListenerSettings, Role, TerminalsDoor, revoke_ac
 from bibliobus.terminals.settings import ALWAYS, MESSAGES
 from bibliobus.terminals.status import SUPPORTED
 from tests.support import Library, Terminal
+from tests.terminals.on_sqlite import database_url  # noqa: F401 - a fixture
 from tests.terminals.saying import (
     block,
     checkin,

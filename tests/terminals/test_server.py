@@ -13,6 +13,7 @@ from bibliobus.ils import Unavailable
 from bibliobus.sip2.checking import seal
 from bibliobus.terminals import ListenerSettings, TerminalsDoor
 from tests.support import Library, Terminal
+from tests.terminals.on_sqlite import database_url  # noqa: F401 - a fixture
 
 Connect = Callable[[], Awaitable[Terminal]]
 

@@ -24,6 +24,7 @@ from bibliobus.terminals.accounts import Account, Caller
 from bibliobus.terminals.settings import AccountSettings
 from tests.acceptance.conftest import run
 from tests.support import Library, Terminal
+from tests.terminals.on_sqlite import database_url  # noqa: F401 - a fixture
 from tests.terminals.saying import (
     checkin,
     checkout,
@@ -443,7 +444,8 @@ def test_refuses_what_nobody_can_follow(given: dict[str, object], sentence: str)
 
 
 async def test_whoever_gives_a_wrong_setting_is_told_and_nothing_is_written(
-    library: Library, database_url: str
+    library: Library,
+    database_url: str,  # noqa: F811 - the fixture
 ) -> None:
     wrong: dict[str, object] = {"role": "king"}
     entry = AccountEntry(login="new", password="x", institution="MAIN", settings=wrong)
@@ -498,6 +500,38 @@ def test_the_command_takes_texts_numbers_and_lists(tmp_path: Path) -> None:
 
     assert added.returncode == 0, added.stderr
     assert listed.stdout == "new: sorter, MAIN\n"
+
+
+def test_the_command_changes_what_is_said_and_leaves_the_rest(tmp_path: Path) -> None:
+    config = tmp_path / "bibliobus.toml"
+    url = f"sqlite:///{tmp_path / 'library.db'}"
+    config.write_text(
+        f'database = {{ url = "{url}" }}\n[institutions.MAIN.terminals]\nrole = "gate"\n'
+    )
+    pin = "ab" * 32
+
+    added = run(
+        "terminal", "add", "new", "--config", str(config), "--location", "desk",
+        "--set", f'certificates=["{pin}"]',
+    )  # fmt: skip
+    changed = run("terminal", "add", "new", "--config", str(config), "--set", "timeout=50")
+    another = run("terminal", "add", "new", "--config", str(config), "--new-password")
+    config.write_text(f'database = {{ url = "{url}" }}\n[institutions.MAIN.terminals]\n')
+    listed = run("terminal", "list", "--config", str(config))  # which writes nothing
+    settings = asyncio.run(_settings_of(url, "new"))
+
+    assert "Its password:" in added.stdout
+    assert "Its password:" not in changed.stdout
+    assert "Its password:" in another.stdout
+    assert listed.stdout == "new: gate, MAIN, desk\n"
+    assert (settings.timeout, settings.certificates) == (50, (pin,))
+
+
+async def _settings_of(url: str, login: str) -> AccountSettings:
+    async with opened(Config(database=DatabaseConfig(url=url))) as app:
+        account = app.accounts.current(login)
+        assert account is not None
+        return account.settings
 
 
 def test_the_account_decides_before_the_institution_and_that_before_its_preset() -> None:

@@ -56,6 +56,20 @@ async def test_a_checkout_is_undone_with_what_it_cost(readers: Library, terminal
     assert await readers.events() == ["checkout", "undo-checkout"]
 
 
+async def test_a_checkin_is_undone_for_nobody_with_a_wrong_pin(
+    readers: Library, terminal: Terminal
+) -> None:
+    await readers.loan("ada", "e1")
+    await terminal.send(checkin("e1"))
+
+    wrong = await terminal.send(checkout("ada", "e1", AD="0", BI="Y"))
+
+    assert wrong.startswith("120NUN")
+    assert told(wrong, "BL") == told(wrong, "CQ") == []
+    assert one(wrong, "AF") == "The PIN is not right."
+    assert await readers.loans() == []
+
+
 async def test_a_checkin_is_undone_with_what_it_cost(readers: Library, terminal: Terminal) -> None:
     await readers.loan("ada", "e1", due_in=-3)
     due = one(await terminal.send(item("e1")), "AH")

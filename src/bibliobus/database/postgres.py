@@ -109,7 +109,7 @@ class Postgres:
 
     def __init__(self, url: str, connections: int = CONNECTIONS) -> None:
         self._conninfo, self._connections = url, connections
-        self._closed = False
+        self._closed = True
         try:
             parts = conninfo_to_dict(url)
         except psycopg.ProgrammingError:
@@ -121,6 +121,7 @@ class Postgres:
         self._readiness = Readiness(lambda: self.write(note_the_time))
 
     async def open(self) -> None:
+        self._closed = False
         self._pool = psycopg_pool.ConnectionPool(
             self._conninfo,
             kwargs={"autocommit": True, "connect_timeout": 3, "tcp_user_timeout": 5000},

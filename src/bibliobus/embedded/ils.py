@@ -61,7 +61,8 @@ _OPERATIONS = frozenset(
     {
         "patron status request", "patron information", "end patron session", "checkout",
         "checkin", "item information", "magnetic media", "renew", "renew all",
-        "item status update", "hold", "fee paid",
+        "item status update", "hold", "fee paid", "block patron", "patron enable",
+        "offline operation",
     }
 )  # fmt: skip
 
@@ -91,11 +92,7 @@ class EmbeddedILS:
     # -------------------------------------------------------- capabilities
 
     def supports(self, operation: str) -> bool:
-        if operation in ("block patron", "patron enable"):
-            return self._settings.status_update_ok
-        if operation == "offline operation":
-            return self._settings.offline_ok
-        return operation in _OPERATIONS
+        return operation in _OPERATIONS and self._settings.allows(operation)
 
     def check_inst_id(self, institution_id: str, whence: str) -> None:
         if institution_id not in ("", self._institution):

@@ -95,6 +95,17 @@ class HoldPolicy(msgspec.Struct, frozen=True, kw_only=True):
     shelf_days: Days = 7  # until the hold shelf gives a copy to the next patron
 
 
+_SWITCHES = {
+    "checkout": "checkout_ok",
+    "checkin": "checkin_ok",
+    "renew": "renewal_ok",
+    "renew all": "renewal_ok",
+    "block patron": "status_update_ok",
+    "patron enable": "status_update_ok",
+    "offline operation": "offline_ok",
+}
+
+
 class InstitutionSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One institution, as a document or the configuration describes it."""
 
@@ -141,6 +152,11 @@ class InstitutionSettings(msgspec.Struct, frozen=True, kw_only=True):
         self._check_amounts("`limits`", self.limits)
         for patron_class, limits in self.limits_by_class.items():
             self._check_amounts(f"`limits_by_class` of {patron_class!r}", limits)
+
+    def allows(self, operation: str) -> bool:
+        """Whether an operation, by the pod's name for it, is not switched off here."""
+        switch = _SWITCHES.get(operation)
+        return switch is None or bool(getattr(self, switch))
 
     def rules(self) -> tuple[LoanRule, ...]:
         """The rules for loans, the first that fits decides; the last one fits all.

@@ -1,7 +1,7 @@
 """The terminals door: self-check units, sorters and gates, by SIP2.
 
-`listening` says where they connect, `server` has the sockets, `session` one terminal's
-conversation; a message is answered by one function in `status`, `patrons`, `items`,
+`listening` says where they connect, `server` is the door, `connection` one socket of it, `session`
+one terminal's conversation; a message is answered by one function in `status`, `patrons`, `items`,
 `circulation`, `holds` or `fees`, and a refusal in `refusals`. What can be set for an account is in
 `settings`, who may log in in `accounts`, and what nobody may do in `limits`.
 """
@@ -13,6 +13,7 @@ from bibliobus.terminals.accounts import (
     StoredAccounts,
     load_account,
     revoke_account,
+    stored_account,
 )
 from bibliobus.terminals.limits import Limits
 from bibliobus.terminals.listening import ListenerSettings, listener
@@ -34,4 +35,5 @@ __all__ = [
     "load_account",
     "revoke_account",
     "settings_of",
+    "stored_account",
 ]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_network
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -42,11 +42,12 @@ class Caller:
 
     address: Address | None = None  # None: this machine
     certificate: str | None = None  # the SHA-256 fingerprint of what was shown, in hexadecimal
+    by_proxy: bool = False  # a proxy says so that is not on this machine: its loopback is not ours
     is_here: bool = field(init=False)  # it is this machine, for which no limit is meant
 
     def __post_init__(self) -> None:
         """Work out what each message asks for."""
-        here = self.address is None or self.address.is_loopback
+        here = not self.by_proxy and (self.address is None or self.address.is_loopback)
         object.__setattr__(self, "is_here", here)
 
     @property
@@ -165,7 +166,9 @@ class StoredAccounts:
             try:
                 await self.refresh()
                 failing = False
-            except DatabaseError as error:
+            except Exception as error:  # it has to go on, or nobody is ever revoked again
+                if not isinstance(error, DatabaseError):
+                    logger.exception("a fault of ours")
                 if not failing:
                     logger.warning("terminal accounts are as they were: %s", error)
                 failing = True
@@ -223,9 +226,27 @@ def _account(
     )
 
 
-def load_account(tx: Transaction, entry: AccountEntry, password_hash: str) -> bool:
-    """Add an account, or give the one that is there this password and these settings; whether it
-    is new. Its settings were checked with `settings_of`."""
+def stored_account(tx: Transaction, login: str) -> tuple[AccountEntry, str] | None:
+    """What was said of an account when it was added or changed, but for its password, of which
+    there is the hash; None if there is none."""
+    row = tx.row(
+        "SELECT institution, location, settings, password_hash FROM accounts WHERE login = :login",
+        login=login,
+    )
+    if row is None:
+        return None
+    institution, location, stored, hashed = row
+    settings = msgspec.json.decode(stored, type=dict[str, Any])
+    entry = AccountEntry(
+        login=login, password="", institution=institution, location=location,
+        dialect=settings.pop("dialect", None), settings=settings,
+    )  # fmt: skip
+    return entry, hashed
+
+
+def load_account(tx: Transaction, entry: AccountEntry, password_hash: str) -> None:
+    """Add an account, or give the one that is there this password and these settings, which were
+    checked with `settings_of`."""
     known = tx.row("SELECT 1 FROM accounts WHERE login = :login", login=entry.login) is not None
     dialect = {} if entry.dialect is None else {"dialect": entry.dialect}
     settings = msgspec.json.encode({**dialect, **entry.settings}).decode()
@@ -239,11 +260,10 @@ def load_account(tx: Transaction, entry: AccountEntry, password_hash: str) -> bo
         location=entry.location, settings=settings,
     )  # fmt: skip
     _note(tx, entry.login, "changed" if known else "added")
-    return not known
 
 
 def revoke_account(tx: Transaction, login: str) -> bool:
-    """Take an account away; whether there was one. Its terminals are cut off a second later."""
+    """Take an account away; whether there was one. Its terminals are cut off within two seconds."""
     gone = tx.run("DELETE FROM accounts WHERE login = :login", login=login) == 1
     if gone:
         _note(tx, login, "revoked")

@@ -112,6 +112,10 @@ class Call:
         """Whether this is an empty PIN, and the account takes that for the right one."""
         return patron_password == "" and self.account.settings.allow_empty_passwords
 
+    def tells_of_patrons(self, proven: bool | None) -> bool:
+        """Whether the terminal learns who a patron is, and what they have."""
+        return bool(proven) or self.account.settings.disclosure == "legacy"
+
     def patron_text(self, template: str, patron: Patron) -> str:
         """A template of the account's with what is known of a patron."""
         return filled(template, _words(patron, PATRON_WORDS))

@@ -12,6 +12,7 @@ from bibliobus.ils import (
     NothingToUndo,
     PatronList,
     PatronNotFound,
+    WrongPIN,
 )
 from bibliobus.ils.sorting import bin_for, fields_of
 from bibliobus.sip2.messages import (
@@ -78,16 +79,18 @@ async def renew(call: Call, request: Renew) -> RenewResponse:
 
 
 async def renew_all(call: Call, request: RenewAll) -> RenewAllResponse:
-    """65 → 66. Why something was not renewed is told in AF."""
+    """65 → 66. What was renewed, and in AF why something was not, is told to whom patrons are."""
     call.check_inst_id(request.institution_id, "renew all")
+    pin = call.pin(request.patron_password)
 
     result = await call.institution.ils.renew_all(
         request.patron_id,
         fee_acknowledged=bool(request.fee_acknowledged),
-        pin=call.pin(request.patron_password),
+        pin=pin,
         origin=call.origin(),
     )
 
+    told = call.tells_of_patrons(pin is not None or call.takes_empty(request.patron_password))
     reasons = dict.fromkeys(each.screen_message for each in result.unrenewed)
     return RenewAllResponse(
         ok=True,
@@ -95,9 +98,9 @@ async def renew_all(call: Call, request: RenewAll) -> RenewAllResponse:
         unrenewed_count=len(result.unrenewed),
         transaction_date=call.local_now,
         institution_id=call.institution.id,
-        renewed_items=tuple(each.item_id for each in result.renewed),
-        unrenewed_items=tuple(each.item_id for each in result.unrenewed),
-        screen_messages=(*result.screen_messages, *reasons),
+        renewed_items=tuple(each.item_id for each in result.renewed) if told else (),
+        unrenewed_items=tuple(each.item_id for each in result.unrenewed) if told else (),
+        screen_messages=(*result.screen_messages, *(reasons if told else ())),
         print_lines=result.print_lines,
     )
 
@@ -125,7 +128,9 @@ async def checkin(call: Call, request: Checkin) -> CheckinResponse:
 async def _undo_checkin(call: Call, request: Checkout) -> CheckoutResponse:
     """11 with BI. What the patron has all the same needs no undoing, and that is what was asked
     for; what somebody else has is not theirs."""
-    ils = call.institution.ils
+    ils, pin = call.institution.ils, call.pin(request.patron_password)
+    if pin is not None and not await ils.check_password(request.patron_id, pin):
+        raise WrongPIN
     try:
         lent = await ils.undo_checkin(
             request.item_id, patron_id=request.patron_id or None, origin=call.origin()

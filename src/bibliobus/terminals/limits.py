@@ -8,6 +8,7 @@ Source: spec/reliability 6.1, 6.3.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable
@@ -23,8 +24,10 @@ AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
 
 PATRON_QUESTIONS = {Role.AUTHENTICATION: 10.0, Role.ALL: 10.0}  # 63 a second of one account
 FEW_PATRON_QUESTIONS = 1.0
-WRONG_PINS, WRONG_PINS_IN = 60, 600.0  # of one terminal, in seconds
-TARPIT = 2.0  # seconds that each further PIN of it waits
+STATUS_QUESTIONS = 4  # times as many 23
+KEPT_WAITING = 3.0  # seconds: who would wait for longer is refused
+FAILURES, FAILURES_IN = 60, 600.0  # wrong PINs or logins of one terminal, in seconds
+TARPIT = 2.0  # seconds that each further one of it waits
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,17 +53,22 @@ class Allowance:
         self._per_second, self._at_once = per_second, at_once
         self._left, self._looked_at = at_once, now
 
-    def take(self, now: float) -> float:
-        """Take one; the seconds to wait before it is done."""
+    def take(self, now: float, patience: float = math.inf) -> float | None:
+        """Take one; the seconds to wait before it is done. None, and it is not taken, if that would
+        be more than `patience`."""
         gained = (now - self._looked_at) * self._per_second
-        self._left = min(self._left + gained, self._at_once) - 1
+        self._left = min(self._left + gained, self._at_once)
         self._looked_at = now
-        return max(-self._left / self._per_second, 0.0)
+        wait = max((1 - self._left) / self._per_second, 0.0)
+        if wait > patience:
+            return None
+        self._left -= 1
+        return wait
 
 
 @dataclass(slots=True)
 class _Failures:
-    """Wrong PINs of one terminal, counted anew when the time is over."""
+    """Wrong PINs or logins of one terminal, counted anew when the time is over."""
 
     since: float
     count: int = 0
@@ -71,40 +79,41 @@ class Patience:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._questions: dict[str, Allowance] = {}  # by account
-        self._wrong_pins: dict[Hashable, _Failures] = {}  # by terminal
+        self._questions: dict[tuple[str, Role, str], Allowance] = {}  # by account and message
+        self._failures: dict[Hashable, _Failures] = {}  # by terminal
 
-    def wait_for_patron(self, login: str, role: Role) -> float:
-        """The seconds that a 63 of this account has to wait."""
-        now = self._clock()
-        if (allowance := self._questions.get(login)) is None:
+    def wait_for_patron(self, login: str, role: Role, code: str = "63") -> float | None:
+        """The seconds that a 63 or 23 of this account has to wait; None: it asks too much."""
+        now, asked = self._clock(), (login, role, code)
+        if (allowance := self._questions.get(asked)) is None:
             per_second = PATRON_QUESTIONS.get(role, FEW_PATRON_QUESTIONS)
+            per_second *= STATUS_QUESTIONS if code == "23" else 1
             allowance = Allowance(per_second, per_second * 60, now)
-            self._questions[login] = allowance
-        return allowance.take(now)
+            self._questions[asked] = allowance
+        return allowance.take(now, KEPT_WAITING)
 
-    def wait_for_pin(self, terminal: Hashable) -> float:
-        """The seconds that a PIN from this terminal has to wait."""
+    def wait_after_failures(self, terminal: Hashable) -> float:
+        """The seconds that a PIN or a login from this terminal has to wait."""
         failures = self._recent(terminal)
-        return 0.0 if failures is None or failures.count < WRONG_PINS else TARPIT
+        return 0.0 if failures is None or failures.count < FAILURES else TARPIT
 
-    def wrong_pin(self, terminal: Hashable) -> bool:
+    def failed(self, terminal: Hashable) -> bool:
         """Count one; whether this is the one from which on each waits."""
         failures = self._recent(terminal)
         if failures is None:
-            failures = self._wrong_pins[terminal] = _Failures(self._clock())
+            failures = self._failures[terminal] = _Failures(self._clock())
         failures.count += 1
-        return failures.count == WRONG_PINS
+        return failures.count == FAILURES
 
     def forget(self) -> None:
         """Let go of what is too old to matter."""
-        for terminal in list(self._wrong_pins):
+        for terminal in list(self._failures):
             self._recent(terminal)
 
     def _recent(self, terminal: Hashable) -> _Failures | None:
-        failures = self._wrong_pins.get(terminal)
-        if failures is not None and self._clock() - failures.since > WRONG_PINS_IN:
-            del self._wrong_pins[terminal]
+        failures = self._failures.get(terminal)
+        if failures is not None and self._clock() - failures.since > FAILURES_IN:
+            del self._failures[terminal]
             return None
         return failures
 

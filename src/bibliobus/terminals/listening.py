@@ -9,15 +9,16 @@ import hashlib
 import ssl
 from asyncio import BaseTransport
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv6Address, ip_address, ip_network
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from bibliobus.sip2 import Dialect
 from bibliobus.terminals.accounts import Address, Caller
-from bibliobus.terminals.settings import Network
+from bibliobus.terminals.settings import Network, preset
 
 SIP_ADDRESS = "127.0.0.1:6001"
 HANDSHAKE = 10.0  # seconds that TLS may take to begin
@@ -37,6 +38,8 @@ class ListenerSettings(msgspec.Struct, frozen=True, kw_only=True):
     telnet: bool = False  # asks `login:` and `password:` before SIP2 begins
     account: str | None = None  # whose terminals connect here, without logging in
     status_before_login: str | None = None  # the institution that 99 is answered for before 93
+    dialect: str | None = None  # a preset's name: how terminals are read and written to before 93
+    delimiter: str | None = None  # of their logins, if it is another one
 
     def __post_init__(self) -> None:
         """Refuse what nobody can follow (ValueError; msgspec says where)."""
@@ -65,8 +68,21 @@ class ListenerSettings(msgspec.Struct, frozen=True, kw_only=True):
                 f"{self.address}: plain SIP2 has names and PINs for everybody on the way to read."
                 " Give it a `certificate`, or list `allow_plaintext_networks` that you trust."
             )
+        try:
+            self.beginning()
+        except ValueError as error:
+            yield f"{self.address}: {error}"
         if self.client_certificates == "required" and self.client_authority is None:
             yield f"{self.address}: `client_certificates` need a `client_authority`"
+
+    def beginning(self) -> Dialect:
+        """How a terminal is read and written to until it has logged in.
+
+        Raises:
+            ValueError: There is no such dialect, or it could not be written.
+        """
+        dialect = preset(self.dialect)
+        return dialect if self.delimiter is None else replace(dialect, delimiter=self.delimiter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +93,7 @@ class Listener:
     tls: ssl.SSLContext | None
     allowed: tuple[Network, ...]
     proxies: tuple[Network, ...]
+    dialect: Dialect
 
     def is_proxy(self, address: Address | None) -> bool:
         """Whether a connection from there begins with a PROXY header."""
@@ -99,6 +116,7 @@ def listener(settings: ListenerSettings) -> Listener:
         tls=None if settings.certificate is None else _tls(settings, settings.certificate),
         allowed=tuple(ip_network(text) for text in settings.allow_plaintext_networks),
         proxies=tuple(ip_network(text) for text in settings.proxies),
+        dialect=settings.beginning(),
     )
 
 
@@ -125,6 +143,11 @@ def host_and_port(text: str) -> tuple[str, int]:
     if not colon or not port.isdigit() or int(port) > 65535:
         raise ValueError(f"{text!r} is no address: write HOST:PORT, as {SIP_ADDRESS}")
     return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def written_address(host: str, port: int) -> str:
+    """What `host_and_port` reads."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def is_here(host: str) -> bool:

@@ -49,7 +49,7 @@ async def patron_status(call: Call, request: PatronStatusRequest) -> PatronStatu
     if patron is None:
         return no_patron_status(call, request, valid_patron=False, messages=_NOT_KNOWN)
     proven = await _proven(call, patron, request.patron_password)
-    if not _is_told(call, proven):
+    if not call.tells_of_patrons(proven):
         status = _unproven_status(call, patron, proven)
         return no_patron_status(call, request, status=status, valid_patron=True)
     more = call.account.settings.status_fields
@@ -81,7 +81,7 @@ async def patron_information(call: Call, request: PatronInformation) -> PatronIn
     if patron is None:
         return no_patron_information(call, request, valid_patron=False, messages=_NOT_KNOWN)
     proven = await _proven(call, patron, request.patron_password)
-    if not _is_told(call, proven):
+    if not call.tells_of_patrons(proven):
         status = _unproven_status(call, patron, proven)
         return no_patron_information(call, request, status=status, valid_patron=True)
     summary, listed = request.summary, await _list(call, patron, request)
@@ -156,7 +156,7 @@ async def block_patron(call: Call, request: BlockPatron) -> PatronStatusResponse
         message=clean(request.blocked_card_message) or "",
         origin=call.origin(),
     )
-    told = _is_told(call, None)
+    told = call.tells_of_patrons(None)
     return PatronStatusResponse(
         patron_status=_status(call, blocked) if told else _unproven_status(call, blocked, None),
         language=language_code(blocked.language),
@@ -178,7 +178,7 @@ async def patron_enable(call: Call, request: PatronEnable) -> PatronEnableRespon
         request.patron_id, pin=call.pin(password), origin=call.origin()
     )
     proven = None if password is None else bool(password) or call.takes_empty(password)
-    told = _is_told(call, proven)
+    told = call.tells_of_patrons(proven)
     return PatronEnableResponse(
         patron_status=_status(call, enabled) if told else _unproven_status(call, enabled, None),
         language=language_code(enabled.language),
@@ -210,7 +210,7 @@ def no_patron_status(
         patron_id=request.patron_id,
         personal_name="",
         valid_patron=valid_patron,
-        valid_patron_password=False,
+        valid_patron_password=None if valid_patron is None else False,
         screen_messages=messages,
     )
 
@@ -238,7 +238,9 @@ def no_patron_information(
         patron_id=request.patron_id,
         personal_name="",
         valid_patron=valid_patron,
-        valid_patron_password=None if request.patron_password is None else False,
+        valid_patron_password=None
+        if request.patron_password is None or valid_patron is None
+        else False,
         screen_messages=messages,
     )
 
@@ -249,11 +251,6 @@ async def _proven(call: Call, patron: Patron, patron_password: str | None) -> bo
     if patron_password:
         return await call.institution.ils.check_password(patron.id, Secret(patron_password))
     return True if call.takes_empty(patron_password) else None
-
-
-def _is_told(call: Call, proven: bool | None) -> bool:
-    """Whether the terminal learns who the patron is."""
-    return bool(proven) or call.account.settings.disclosure == "legacy"
 
 
 async def _list(call: Call, patron: Patron, request: PatronInformation) -> Sequence[ListEntry]:

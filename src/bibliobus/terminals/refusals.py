@@ -48,7 +48,7 @@ from bibliobus.sip2.messages import (
     SCStatus,
 )
 from bibliobus.sip2.values import NOTHING_ALLOWED
-from bibliobus.terminals.call import Call
+from bibliobus.terminals.call import Call, ForeignInstitution
 from bibliobus.terminals.circulation import magnetic, own_sort_bin, taken_back
 from bibliobus.terminals.items import no_item_information
 from bibliobus.terminals.patrons import no_patron_information, no_patron_status
@@ -72,14 +72,15 @@ def screen_messages(error: CirculationError) -> tuple[str, ...]:
 
 async def _no_checkout(call: Call, request: Checkout, error: CirculationError) -> Message:
     """`120NUN`; BL and CQ as SIPServer adds them."""
-    pin_checked = bool(request.patron_password) and not request.no_block
-    refused = isinstance(error, Refused)
+    looked_at = isinstance(error, Refused) and not isinstance(error, ForeignInstitution)
+    looked_at = looked_at and not request.cancel
+    pin_checked = looked_at and bool(request.patron_password) and not request.no_block
     return CheckoutResponse(
         patron_id=request.patron_id,
         item_id=request.item_id,
-        valid_patron=not isinstance(error, PatronNotFound) if refused else None,
+        valid_patron=not isinstance(error, PatronNotFound) if looked_at else None,
         valid_patron_password=not isinstance(error, WrongPIN | PatronNotFound)
-        if refused and pin_checked
+        if pin_checked
         else None,
         **await _not_lent(call, request.item_id, error),
     )
@@ -260,7 +261,7 @@ async def _no_payment(call: Call, request: FeePaid, error: CirculationError) -> 
 
 
 async def _no_status(call: Call, request: SCStatus, error: CirculationError) -> Message:
-    return off_line(call, error)
+    return off_line(call)
 
 
 Refusal = Callable[[Call, Any, CirculationError], Awaitable[Message]]

@@ -62,7 +62,7 @@ from bibliobus.terminals.patrons import (
     patron_status,
 )
 from bibliobus.terminals.refusals import refuse
-from bibliobus.terminals.settings import AccountSettings, Role
+from bibliobus.terminals.settings import AccountSettings
 from bibliobus.terminals.status import sc_status
 
 logger = logging.getLogger(__name__)
@@ -89,8 +89,14 @@ HANDLERS: Mapping[type[Message], Handler] = {
 LOGINS = 3  # wrong ones that a connection is told of; at the next it is hung up on
 
 _REFERENCES = secrets.token_bytes(16)  # patrons and items cannot be told from another day's log
-_ANYBODY = AccountSettings(role=Role.ALL)
 _HERE = Caller()
+
+
+class AskedTooMuch(Refused):
+    """So many questions about patrons that somebody may be trying cards."""
+
+    reason = "asked-too-much"
+    screen_message = "Too many questions. Please wait a minute."
 
 
 class HangUp(Exception):
@@ -114,11 +120,12 @@ class Session:
         premises: Of the door it came to.
         caller: Where it comes from.
         before_login: The institution whose state it may ask for before it logs in, if any.
+        beginning: How it is read and written to until it has logged in.
     """
 
     __slots__ = (
-        "_account", "_before_login", "_caller", "_connection", "_counted", "_failures",
-        "_location_code", "_premises", "_status", "_version", "_warned", "dialect",
+        "_account", "_before_login", "_beginning", "_caller", "_connection", "_counted",
+        "_failures", "_location_code", "_premises", "_status", "_version", "_warned", "dialect",
     )  # fmt: skip
 
     def __init__(
@@ -126,8 +133,10 @@ class Session:
         premises: Premises,
         caller: Caller = _HERE,
         before_login: str | None = None,
+        beginning: Dialect = PLAIN,
     ) -> None:
         self._premises, self._caller, self._before_login = premises, caller, before_login
+        self._beginning = beginning
         self._connection = secrets.token_hex(8)
         self._account: Account | None = None
         self._counted: str | None = None  # under which login
@@ -136,7 +145,7 @@ class Session:
         self._status: SCStatus | None = None  # what it last told of itself
         self._failures = 0
         self._warned: frozenset[Rule] = frozenset()
-        self.dialect = PLAIN  # how the terminal is written to
+        self.dialect = beginning  # how the terminal is written to
 
     @property
     def logged_in(self) -> bool:
@@ -165,14 +174,14 @@ class Session:
             self._note_warnings(request)
         if isinstance(message, SCStatus):
             self._spoken(message, account.dialect)
-        await self._wait_its_turn(message, account)
         call = self._call(request, account)
+        message = _normal(message, account.settings)
         began = time.perf_counter()
         try:
             if message.code not in account.may_send:
                 raise NotSupported(f"the role {account.settings.role} has no {message.code}")
-            normal = _normal(message, account.settings)
-            response = await HANDLERS[type(message)](call, normal)
+            await self._wait_its_turn(message, account)
+            response = await HANDLERS[type(message)](call, message)
             refused = ""
         except CirculationError as error:
             response = await self._no(call, message, error)
@@ -180,7 +189,9 @@ class Session:
         except Exception:
             fault = secrets.token_hex(4)
             logger.exception("%s %s fault=%s", self, type(message).__name__, fault)
-            response = await self._no(call, message, Unavailable(f"a fault of ours, {fault}"))
+            if message.code in CHANGES_SOMETHING:
+                raise HangUp("nobody knows whether it was done") from None
+            response = await refuse(call, message, Unavailable("a fault of ours"))
             refused = f" fault={fault}"
         self._count_pin(message, response, refused)
         if logger.isEnabledFor(logging.INFO):
@@ -193,9 +204,12 @@ class Session:
         Raises:
             HangUp: Nobody knows whether it was done.
         """
+        if isinstance(request.message, Login):
+            raise HangUp("its login took too long")
         account = self._account or self._passer_by(request.message)
+        message = _normal(request.message, account.settings)
         error = Unavailable("it took too long")
-        response = await self._no(self._call(request, account), request.message, error)
+        response = await self._no(self._call(request, account), message, error)
         return _reworded(response, account.settings)
 
     async def login(
@@ -206,23 +220,26 @@ class Session:
         Raises:
             HangUp: Nobody can tell, or it was wrong too often.
         """
+        spoken = None if self.logged_in else self._status  # a 99 before the login
         self.leave()
-        self.dialect = PLAIN
+        self.dialect = self._beginning
         patience, source = self._premises.patience, self._caller.source
         if not self._caller.is_here:  # before the check: else who is kept waiting knows the answer
-            await asyncio.sleep(patience.wait_for_pin(source))
+            await asyncio.sleep(patience.wait_after_failures(source))
         account, why = await self._signed_in(login, password, location_code, plain=plain)
         if account is None:
             logger.info("%s login refused: %s", self, why)
             self._failures += 1
-            if not self._caller.is_here and patience.wrong_pin(source):
-                logger.warning("%s guesses logins: it is answered slowly from now on", self)
+            if not self._caller.is_here and patience.failed(source):
+                logger.warning("%s fails to log in: it is answered slowly from now on", self)
             if self._failures > LOGINS:
                 raise HangUp("too many wrong logins")
             return False
         self._account, self._location_code = account, location_code
         self._version = self._premises.accounts.version
         self.dialect = account.dialect
+        if spoken is not None:
+            self._spoken(spoken, account.dialect)
         return True
 
     def enter(self, login: str) -> None:
@@ -299,7 +316,7 @@ class Session:
         """Whom a terminal is taken for that has not logged in."""
         if self._before_login is None or not isinstance(message, SCStatus):
             raise HangUp(f"a {message.code} before any login")
-        return Account(login="", institution=self._before_login, settings=_ANYBODY)
+        return Account(login="", institution=self._before_login)
 
     def _call(self, request: Request, account: Account) -> Call:
         institution = self._premises.institutions[account.institution]
@@ -312,24 +329,33 @@ class Session:
         )
 
     async def _wait_its_turn(self, message: Message, account: Account) -> None:
-        """Keep back who asks too much, or guesses."""
+        """Keep back who asks much, or guesses.
+
+        Raises:
+            AskedTooMuch: About patrons.
+        """
         if self._caller.is_here:
             return
         patience, wait = self._premises.patience, 0.0
-        if isinstance(message, PatronInformation):
-            wait = patience.wait_for_patron(account.login, account.settings.role)
+        if isinstance(message, PatronInformation | PatronStatusRequest):
+            role = account.settings.role
+            turn = patience.wait_for_patron(account.login, role, message.code)
+            if turn is None:
+                raise AskedTooMuch
+            wait = turn
         if getattr(message, "patron_password", None):
-            wait = max(wait, patience.wait_for_pin((self._caller.source, account.login)))
+            failures = patience.wait_after_failures((self._caller.source, account.login))
+            wait = max(wait, failures)
         if wait:
             await asyncio.sleep(wait)
 
     def _count_pin(self, message: Message, response: Message, refused: str) -> None:
         if self._caller.is_here or not getattr(message, "patron_password", None):
             return
-        wrong = getattr(response, "valid_patron_password", None) is False
-        if wrong or refused.startswith(f" refused={WrongPIN.reason}"):
+        wrong = not refused and getattr(response, "valid_patron_password", None) is False
+        if wrong or refused == f" refused={WrongPIN.reason}":
             login = "" if self._account is None else self._account.login
-            if self._premises.patience.wrong_pin((self._caller.source, login)):
+            if self._premises.patience.failed((self._caller.source, login)):
                 logger.warning("%s guesses PINs: it is answered slowly from now on", self)
 
     def _note_warnings(self, request: Request) -> None:

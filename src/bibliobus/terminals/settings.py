@@ -116,13 +116,13 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     # what it is told of patrons
     disclosure: Literal["minimal", "legacy"] = "minimal"  # legacy: personal data without a PIN
     allow_empty_passwords: bool = False  # an empty PIN (AD) is taken for the right one
-    require_password: bool = False  # a PIN for whatever a patron does (11 15 25 29 37 65)
+    require_password: bool = False  # a PIN for whatever a patron does, but off line
     permit_loans: bool = False  # no flag says that a patron may not borrow, renew or recall
     permit_all: bool = False  # no flag is set, unless the card has expired or was lost
     hold_items: Literal["ready", "all"] = "ready"  # what AS has: ready ones, or CD's as well
     hold_available: bool = True  # whether 16 says that a copy can be fetched now; else always N
     personal_name: str = "{name}"  # AE
-    patron_fields: Mapping[str, str] = {}  # further fields of 64, by name: {ptype} …
+    patron_fields: Mapping[str, str] = {}  # further fields of 24 and 64, by name: {ptype} …
     status_fields: bool = False  # AQ, PC, PI and XI in 24 as well, as Relais wants them
     greeting: str = ""  # AF for a patron of whom there is nothing else to say: {name} …
     screen_messages: tuple[Replacement, ...] = ()  # what is replaced in AF
@@ -134,7 +134,7 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     alert_when_not_on_loan: bool = True  # else it is refused without an alert
     cv_send_00_on_success: bool = False  # CV when there is nothing to be done
     ct_always_send: bool = False  # CT even if it is empty
-    hold_slip: bool | None = None  # CY and DA, for whom an item waits; None: to sorters only
+    hold_slip: bool | None = None  # CY and DA, for whom an item waits; None: to sorters (and "all")
     hold_patron_name: str = "{name}"  # DA
     sort_bins: tuple[str, ...] | None = None  # CL by Koha's rules; None: the institution's
     disallow_overpayment: bool = False  # also where the library keeps credit
@@ -214,9 +214,9 @@ def settings_of(
     Raises:
         ValueError: There is no such dialect or setting, or no such value; the message says which.
     """
-    preset = BEHAVIOUR.get(dialect or institution.dialect or "", {})
+    behaviour = BEHAVIOUR.get(dialect or institution.dialect or "", {})
     theirs = institution.terminals
-    usual = (preset, theirs) if dialect is None else (theirs, preset)
+    usual = (behaviour, theirs) if dialect is None else (theirs, behaviour)
     merged = {**usual[0], **usual[1], **given}
     known = AccountSettings.__struct_fields__
     for name in merged:
@@ -244,11 +244,11 @@ def dialect_of(
     Raises:
         ValueError: There is no such preset, or what is asked for could not be written.
     """
-    preset, theirs = _preset(name), _preset(institution.dialect)
+    own, theirs = preset(name), preset(institution.dialect)
     encoding = theirs.encoding if institution.encoding is None else institution.encoding
-    if name is not None and preset.encoding != PLAIN.encoding:
-        encoding = preset.encoding
-    base = replace(theirs if name is None else preset, encoding=encoding)
+    if name is not None and own.encoding != PLAIN.encoding:
+        encoding = own.encoding
+    base = replace(theirs if name is None else own, encoding=encoding)
     return replace(base, **dict(_written(settings)))
 
 
@@ -277,7 +277,12 @@ def fingerprint(text: str) -> str:
     return text.replace(":", "").lower()
 
 
-def _preset(name: str | None) -> Dialect:
+def preset(name: str | None) -> Dialect:
+    """The preset of this name; None: the usual one.
+
+    Raises:
+        ValueError: There is none.
+    """
     if name is None:
         return PLAIN
     if name not in PRESETS:

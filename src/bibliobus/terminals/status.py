@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bibliobus.ils import CirculationError
 from bibliobus.sip2.messages import ACSStatus, SCStatus
 from bibliobus.sip2.values import SupportedMessages
 from bibliobus.terminals.call import Call
@@ -44,7 +43,7 @@ async def sc_status(call: Call, request: SCStatus) -> ACSStatus:
     )
 
 
-def off_line(call: Call, error: CirculationError) -> ACSStatus:
+def off_line(call: Call) -> ACSStatus:
     """98 with on-line N: the ILS does not answer, and the terminal asks again later. Whether it
     may lend meanwhile is the library's to say, who answers for what it then gets."""
     off_line_ok = call.institution.ils.supports("offline operation")

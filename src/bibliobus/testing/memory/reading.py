@@ -24,7 +24,7 @@ from bibliobus.testing.memory.state import State
 _OPERATIONS = frozenset({
     "patron status request", "patron information", "end patron session", "checkout", "checkin",
     "item information", "item status update", "renew", "renew all", "hold", "fee paid",
-    "magnetic media",
+    "magnetic media", "block patron", "patron enable", "offline operation",
 })  # fmt: skip
 
 
@@ -57,11 +57,7 @@ class LibraryToRead:
     # -------------------------------------------------------- what it can do
 
     def supports(self, operation: str) -> bool:
-        if operation in ("block patron", "patron enable"):
-            return self._settings.status_update_ok
-        if operation == "offline operation":
-            return self._settings.offline_ok
-        return operation in _OPERATIONS
+        return operation in _OPERATIONS and self._settings.allows(operation)
 
     def check_inst_id(self, institution_id: str, whence: str) -> None:
         pass
