@@ -320,6 +320,16 @@ def test_whoever_asks_too_much_is_refused_and_has_their_turn_again_soon() -> Non
     assert ask() == 0.0
 
 
+async def test_a_listener_may_have_its_own_patience(library: Library) -> None:
+    patient = ListenerSettings(address=HERE, idle_seconds=0, login_seconds=0.4)
+    async with a_door(library, patient, limits=Limits(idle_seconds=0.4)) as doors:
+        stranger, terminal = await doors.connect(), await (await doors.connect()).login()
+
+        assert await closed_within(stranger, 0.4 + LOOKS) > 0.3
+        await asyncio.sleep(LOOKS)
+        assert (await terminal.send(STATUS)).startswith("98")
+
+
 async def test_too_many_questions_are_answered_with_a_no(library: Library) -> None:
     await library.patron("ada")
     async with a_door(library, limits=Limits(messages_at_once=1000)) as doors:

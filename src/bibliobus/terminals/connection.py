@@ -68,9 +68,9 @@ class TerminalConnection(asyncio.Protocol):
     """A terminal's, from its first byte to its last."""
 
     __slots__ = (
-        "_allowance", "_caller", "_door", "_due", "_listener", "_login_by", "_lost", "_overdue",
-        "_paused", "_prompts", "_proxy", "_running", "_session", "_sip2", "_stopping", "_task",
-        "_transport", "_why", "_writable", "counted",
+        "_allowance", "_caller", "_door", "_due", "_limits", "_listener", "_login_by", "_lost",
+        "_overdue", "_paused", "_prompts", "_proxy", "_running", "_session", "_sip2", "_stopping",
+        "_task", "_transport", "_why", "_writable", "counted",
     )  # fmt: skip
 
     _transport: asyncio.Transport
@@ -78,6 +78,7 @@ class TerminalConnection(asyncio.Protocol):
 
     def __init__(self, door: Door, here: Listener) -> None:
         self._door, self._listener = door, here
+        self._limits = here.limits(door.limits)
         self._caller = Caller()
         self._sip2 = Connection(max_length=STRANGERS_LENGTH)
         self._proxy: ProxyHeader | None = None  # until it has said for whom it connects
@@ -224,12 +225,12 @@ class TerminalConnection(asyncio.Protocol):
         )
         self._sip2.dialect = self._listener.dialect
         if not caller.is_here:
-            limits = self._door.limits
+            limits = self._limits
             self._allowance = Allowance(
                 limits.messages_a_second, limits.messages_at_once, self._door.clock()
             )
         self._due = math.inf
-        self._login_by = self._door.clock() + self._door.limits.login_seconds
+        self._login_by = self._door.clock() + self._limits.login_seconds
         if settings.account is not None:
             try:
                 self._session.enter(settings.account)
@@ -256,7 +257,7 @@ class TerminalConnection(asyncio.Protocol):
     def _logged_out(self) -> None:
         """It tried to be somebody else, and is nobody now."""
         self._sip2.max_length = STRANGERS_LENGTH
-        self._login_by = self._door.clock() + self._door.limits.login_seconds
+        self._login_by = self._door.clock() + self._limits.login_seconds
         if why := self._door.stranger(self, self._caller):
             raise HangUp(why)
 
@@ -277,7 +278,7 @@ class TerminalConnection(asyncio.Protocol):
                 if answered % AT_ONCE == 0:  # what needs no ILS never waits, so others would
                     await asyncio.sleep(0)
                 if self._writable is not None:
-                    self._wait(self._door.limits.message_seconds, "its answers are not read")
+                    self._wait(self._limits.message_seconds, "its answers are not read")
                     await self._writable.wait()
                 if self._transport.is_closing():
                     return
@@ -301,7 +302,7 @@ class TerminalConnection(asyncio.Protocol):
 
     def _wait_for_more(self, answered: int) -> None:
         """Begin to wait: for the rest of a message (from its first byte on), or for another."""
-        limits = self._door.limits
+        limits = self._limits
         if not self._sip2.has_begun:
             self._wait(limits.idle_seconds or math.inf, "idle")
         elif answered or self._why != HALF:
@@ -310,7 +311,7 @@ class TerminalConnection(asyncio.Protocol):
     def _hang_up(self) -> None:
         """Close when all is written, which must not take for ever."""
         self._transport.close()
-        self._wait(self._door.limits.message_seconds, "its last answers are not read")
+        self._wait(self._limits.message_seconds, "its last answers are not read")
 
     def _leave(self) -> None:
         if hasattr(self, "_session"):
@@ -361,7 +362,7 @@ class TerminalConnection(asyncio.Protocol):
 
     async def _in_time(self, request: Request) -> Message:
         """The session's answer; if it takes too long, one that says so, or none."""
-        self._running, self._due = True, self._door.clock() + self._door.limits.answer_seconds
+        self._running, self._due = True, self._door.clock() + self._limits.answer_seconds
         try:
             return await self._session.answer(request)
         except asyncio.CancelledError:

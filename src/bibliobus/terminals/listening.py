@@ -18,6 +18,7 @@ import msgspec
 
 from bibliobus.sip2 import Dialect
 from bibliobus.terminals.accounts import Address, Caller
+from bibliobus.terminals.limits import Limits, Seconds
 from bibliobus.terminals.settings import Network, preset
 
 SIP_ADDRESS = "127.0.0.1:6001"
@@ -40,6 +41,8 @@ class ListenerSettings(msgspec.Struct, frozen=True, kw_only=True):
     status_before_login: str | None = None  # the institution that 99 is answered for before 93
     dialect: str | None = None  # a preset's name: how terminals are read and written to before 93
     delimiter: str | None = None  # of their logins, if it is another one
+    login_seconds: Seconds | None = None  # instead of the limits'
+    idle_seconds: Seconds | None = None  # instead of the limits'; 0: for ever
 
     def __post_init__(self) -> None:
         """Refuse what nobody can follow (ValueError; msgspec says where)."""
@@ -94,6 +97,12 @@ class Listener:
     allowed: tuple[Network, ...]
     proxies: tuple[Network, ...]
     dialect: Dialect
+
+    def limits(self, usual: Limits) -> Limits:
+        """Those of the door, but for what the listener has its own way."""
+        own = {name: getattr(self.settings, name) for name in ("login_seconds", "idle_seconds")}
+        given = {name: value for name, value in own.items() if value is not None}
+        return msgspec.structs.replace(usual, **given) if given else usual
 
     def is_proxy(self, address: Address | None) -> bool:
         """Whether a connection from there begins with a PROXY header."""
