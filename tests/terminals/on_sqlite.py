@@ -1,4 +1,4 @@
-"""For stories of what happens before any database is asked: one of the two is enough for them."""
+"""For stories about the wire and the door, which both databases would tell alike."""
 
 from __future__ import annotations
 

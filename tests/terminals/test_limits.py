@@ -337,7 +337,7 @@ async def test_too_many_questions_are_answered_with_a_no(library: Library) -> No
         for _ in range(7):
             for each in kiosks:
                 await each.send(PATRON.format(""))
-        answers = await asyncio.gather(*(each.send(PATRON.format("")) for each in kiosks * 1))
+        answers = await asyncio.gather(*(each.send(PATRON.format("")) for each in kiosks))
 
         refused = [each for each in answers if "AFToo many questions." in each]
         assert all(each.startswith("64YYYY") and "CQ" not in each for each in refused)

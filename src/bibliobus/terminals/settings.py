@@ -1,7 +1,8 @@
 """What can be set for a terminal's account: how it is written to, what it may do, what it is told.
 
-A setting that nobody gave is as its dialect's preset has it, else as its institution has it for
-all of its terminals, else the default below. Those that Koha's accounts have, too, have its names
+A setting that nobody gave is as its own dialect's preset has it, else as its institution has it
+for all of its terminals, else as the preset of the institution's dialect, else the default below.
+Those that Koha's accounts have, too, have its names
 where these say what they mean.
 
 Source: spec/sip2 5; spec/reliability 6.1.
