@@ -167,10 +167,9 @@ class StoredAccounts:
                 await self.refresh()
                 failing = False
             except Exception as error:  # it has to go on, or nobody is ever revoked again
-                if not isinstance(error, DatabaseError):
-                    logger.exception("a fault of ours")
-                if not failing:
-                    logger.warning("terminal accounts are as they were: %s", error)
+                if not failing:  # said once, not every second
+                    ours = not isinstance(error, DatabaseError)
+                    logger.warning("terminal accounts are as they were: %s", error, exc_info=ours)
                 failing = True
 
     async def _matching(self, login: str, password: Secret) -> Account | None:
