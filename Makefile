@@ -43,7 +43,7 @@ lock:
 	uv pip compile $(LOCK) --group build --group fuzz -o requirements/fuzz.txt
 
 LOCK = pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-	--no-emit-index-url --extra fast --extra postgres
+	--no-emit-index-url --extra fast --extra postgres --extra web
 
 clean:
 	rm -rf .venv .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
