@@ -78,11 +78,20 @@ class Recorder:
         self._said.append(Statement(f"{sql} FOR UPDATE", parameters, "lock"))
         self._tx.lock(sql, **parameters)
 
+    def many(self, sql: str, rows: Any) -> Any:
+        raise NotImplementedError("no import is measured here")
+
+    def search(self, index: str, groups: Any, limit: int) -> Any:
+        raise NotImplementedError("nor a search")
+
+    def settle(self, index: str) -> None:
+        raise NotImplementedError("nor what comes after it")
+
     def unhurried(self) -> AbstractContextManager[object]:
         return self._tx.unhurried()
 
     def script(self, sql: str) -> None:
-        raise NotImplementedError("no migration is measured here")
+        raise NotImplementedError("nor a migration")
 
 
 class RecordedDatabase:

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
+from bibliobus.catalogue import index_titles
 from bibliobus.config import Config, ConfigError, HealthConfig, SIPConfig
 from bibliobus.database import Database, DatabaseError, Transaction, Verifier, open_database
 from bibliobus.embedded import (
@@ -315,6 +316,9 @@ def _configure(
     for id, settings in institutions.items():
         if id not in known:
             load_institution(tx, id, settings)
+    for id in stored_institutions(tx):
+        tx.institution = id
+        index_titles(tx)  # what an older version has left
 
 
 def _institution(

@@ -23,7 +23,7 @@ import fcntl
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -32,7 +32,7 @@ from typing import IO, Any, TypeVar, cast
 
 import apsw
 
-from bibliobus.database.engine import APPEND_ONLY, Row, Transaction, all_storable
+from bibliobus.database.engine import APPEND_ONLY, SEARCH_INDEX, Row, Transaction, all_storable
 from bibliobus.database.errors import Conflict, DatabaseError, Failed, Unsuitable
 from bibliobus.database.migrating import migrate
 from bibliobus.database.readiness import Readiness, note_the_time
@@ -55,6 +55,7 @@ _TYPES = {
     "BIGINT": "INTEGER",
     "BOOLEAN": "INTEGER",
     "BYTEA": "BLOB",
+    ' COLLATE "C"': "",  # is how it compares
     "\n);": "\n) STRICT;",
 }
 _TYPE = re.compile("|".join(map(re.escape, _TYPES)))
@@ -64,6 +65,11 @@ BEGIN SELECT RAISE(ABORT, 'rows of \1 are only ever added'); END;
 CREATE TRIGGER \1_keeps_values BEFORE UPDATE ON \1
 BEGIN SELECT RAISE(ABORT, 'rows of \1 are only ever added'); END;
 """
+# No text is kept, and no place of a word in it: a quarter of the size, and half of the time.
+_SEARCH_INDEX = (
+    r"CREATE VIRTUAL TABLE \1 USING"
+    " fts5(terms, content='', contentless_delete=1, detail=none, tokenize='ascii');"
+)
 
 
 class SQLiteTransaction:
@@ -88,6 +94,25 @@ class SQLiteTransaction:
         self._execute(sql, parameters)
         return self._connection.changes()
 
+    def many(self, sql: str, rows: Sequence[dict[str, Any]]) -> list[Row]:
+        each = [row | {"institution": self.institution} for row in rows]
+        try:
+            return cast("list[Row]", self._connection.executemany(sql, each).fetchall())
+        except apsw.ConstraintError as error:
+            raise Conflict(str(error)) from error
+
+    def search(self, index: str, groups: Iterable[Iterable[str]], limit: int) -> list[int]:
+        rows = self.rows(
+            f"SELECT rowid FROM {index} WHERE {index} MATCH :terms"  # noqa: S608 - ours
+            " ORDER BY rowid DESC LIMIT :limit",
+            terms=" AND ".join(f"({' OR '.join(group)})" for group in groups),
+            limit=limit,
+        )
+        return [number for (number,) in rows]
+
+    def settle(self, index: str) -> None:
+        pass  # it merges as it goes
+
     def add(self, sql: str, **parameters: Any) -> int:
         self.run(sql, **parameters)
         return self._connection.last_insert_rowid()
@@ -100,7 +125,8 @@ class SQLiteTransaction:
 
     def script(self, sql: str) -> None:
         sql = _TYPE.sub(lambda found: _TYPES[found[0]], sql)
-        self._connection.execute(APPEND_ONLY.sub(_APPEND_ONLY, sql)).fetchall()
+        sql = SEARCH_INDEX.sub(_SEARCH_INDEX, APPEND_ONLY.sub(_APPEND_ONLY, sql))
+        self._connection.execute(sql).fetchall()
 
     def _execute(self, sql: str, parameters: dict[str, Any]) -> apsw.Cursor:
         try:

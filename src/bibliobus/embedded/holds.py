@@ -91,12 +91,14 @@ def title_key(tx: Transaction, title_id: str) -> int:
         TitleNotFound: There is none, or more than one.
     """
     rows = tx.rows(
-        "SELECT key FROM titles WHERE institution = :institution AND title = :title LIMIT 2",
+        "SELECT key FROM titles WHERE institution = :institution AND collection IS NULL"
+        " AND title = :title LIMIT 2",
         title=title_id,
     )
     if not rows and (key := _KEY.fullmatch(title_id)):
         rows = tx.rows(
-            "SELECT key FROM titles WHERE institution = :institution AND key = :key",
+            "SELECT key FROM titles WHERE institution = :institution AND collection IS NULL"
+            " AND key = :key",
             key=int(key[1]),
         )
     if len(rows) != 1:

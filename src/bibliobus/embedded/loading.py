@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 
+from bibliobus.catalogue import index_titles
 from bibliobus.database import Transaction, to_database
 from bibliobus.embedded.call import Call
 from bibliobus.embedded.fees import About, raise_fee
@@ -90,6 +91,7 @@ def load_library(
     for hold in library.holds:
         if hold.item in items:
             _load_hold(call, hold)
+    index_titles(tx)
     for fee in library.fees:
         if fee.patron in patrons:
             raise_fee(
@@ -181,7 +183,8 @@ def _load_item(call: Call, item: ItemEntry, titles: dict[tuple[str, str | None],
 def _title(tx: Transaction, item: ItemEntry) -> int:
     """The key of the item's title, which may be there already."""
     row = tx.row(
-        "SELECT key FROM titles WHERE institution = :institution AND title = :title"
+        "SELECT key FROM titles WHERE institution = :institution AND collection IS NULL"
+        " AND title = :title"
         " AND author IS NOT DISTINCT FROM :author ORDER BY key LIMIT 1",
         title=item.title, author=item.author,
     )  # fmt: skip
