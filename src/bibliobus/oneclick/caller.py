@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self, TypeVar
+from urllib.parse import urlsplit
 
 import httpx2
 
@@ -20,8 +21,8 @@ from bibliobus.oneclick import requests
 from bibliobus.oneclick.answers import Action, decoded
 from bibliobus.oneclick.bodies import Answer, Decoder
 from bibliobus.oneclick.requests import Level
-from bibliobus.oneclick.settings import CollectionSettings, Era
-from bibliobus.oneclick.transport import LARGEST, Call, Transport
+from bibliobus.oneclick.settings import CollectionSettings, Era, is_loopback
+from bibliobus.oneclick.transport import LARGEST, Call, Transport, connections, keep_quiet
 
 T = TypeVar("T")
 
@@ -60,7 +61,10 @@ class Caller:
         self._token = settings.basic_token()
         self._level, self._clock = level, clock
         self._library = f"{settings.api}/libraries/{settings.library_id}"
-        self._transport = Transport(http, clock=clock, sleep=sleep, chance=chance)
+        keep_quiet()
+        direct = is_loopback(urlsplit(settings.api))
+        self._http, self._owned = http or connections(direct=direct), http is None
+        self._transport = Transport(self._http, clock=clock, sleep=sleep, chance=chance)
 
     async def __aenter__(self) -> Self:
         return self
@@ -74,8 +78,9 @@ class Caller:
         await self.close()
 
     async def close(self) -> None:
-        """Close all connections."""
-        await self._transport.close()
+        """Close our connections. Those of somebody else's stay open."""
+        if self._owned:
+            await self._http.aclose()
 
     def _call(
         self,

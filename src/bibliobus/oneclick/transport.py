@@ -68,23 +68,17 @@ class Transport:
 
     def __init__(
         self,
-        http: httpx2.AsyncClient | None,
+        http: httpx2.AsyncClient,
         *,
         clock: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self._http = http or connections()
-        self._owned = http is None
+        self._http = http
         self._clock, self._sleep, self._chance = clock, sleep, chance
         self._breaker = Breaker(clock)
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._worked_at: datetime | None = None
-
-    async def close(self) -> None:
-        """Close the connections, if they are ours."""
-        if self._owned:
-            await self._http.aclose()
 
     async def ask(self, call: Call) -> Answer:
         """Send a request, and repeat it if that is allowed and may help.
@@ -119,7 +113,7 @@ class Transport:
                     return self._not_asked(call)
                 sent = True
                 async with self._http.stream(
-                    call.method, call.url, headers=call.headers, content=call.body,
+                    call.method, call.url, headers={**call.headers, "User-Agent": USER_AGENT}, content=call.body,
                     timeout=httpx2.Timeout(call.seconds, connect=CONNECT_SECONDS),
                     follow_redirects=False, auth=None,
                 ) as response:  # fmt: skip
@@ -208,11 +202,13 @@ class _NoAddresses(logging.Filter):
 _NO_ADDRESSES = _NoAddresses()
 
 
-def connections() -> httpx2.AsyncClient:
-    """Connections as the vendor may have them, with nothing logged of what goes over them."""
+def keep_quiet() -> None:
+    """Have nothing logged of what goes over the HTTP library's connections, on any level."""
     for name in ("httpx2", "httpcore2.http11", "httpcore2.connection", "httpcore2.proxy"):
         logging.getLogger(name).addFilter(_NO_ADDRESSES)  # adding it again changes nothing
-    return httpx2.AsyncClient(
-        limits=httpx2.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE),
-        headers={"User-Agent": USER_AGENT},
-    )
+
+
+def connections(*, direct: bool) -> httpx2.AsyncClient:
+    """Connections as the vendor may have them; `direct`: by no proxy that the environment names."""
+    limits = httpx2.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
+    return httpx2.AsyncClient(limits=limits, trust_env=not direct)

@@ -29,6 +29,12 @@ class Private(Sent, frozen=True):
         return f"{type(self).__name__}(…)"
 
 
+class Identified(Sent, frozen=True, gc=False):
+    """Of any object of the vendor's, what title it is about."""
+
+    isbn: str | None = None
+
+
 class Image(Sent, frozen=True, gc=False):
     """A picture in one of the vendor's sizes."""
 
