@@ -18,7 +18,7 @@ import httpx2
 from bibliobus.ils.errors import NotSupported
 from bibliobus.ils.secret import Secret
 from bibliobus.oneclick import requests
-from bibliobus.oneclick.answers import Action, decoded
+from bibliobus.oneclick.answers import Action, bad_answer, decoded
 from bibliobus.oneclick.bodies import Answer, Decoder
 from bibliobus.oneclick.requests import Level
 from bibliobus.oneclick.settings import CollectionSettings, Era, is_loopback
@@ -111,6 +111,10 @@ class Caller:
 
     def _patron(self, action: Action, patron_id: int) -> str:
         return f"{self._library}/patrons/{requests.number_segment(action, patron_id)}"
+
+    def _check_id(self, call: Call, answer: Answer, number: int) -> None:
+        if number < 1:
+            raise bad_answer(call.action, answer, "the id is no positive number")
 
     def _only_in(self, *eras: Era) -> None:
         if self.settings.era not in eras:

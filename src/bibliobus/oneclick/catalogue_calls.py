@@ -15,8 +15,8 @@ from bibliobus.catalogue.records import Medium
 from bibliobus.ils.errors import TitleNotFound
 from bibliobus.oneclick import requests
 from bibliobus.oneclick.answers import Action, bad_answer
+from bibliobus.oneclick.bodies import Answer
 from bibliobus.oneclick.caller import Caller
-from bibliobus.oneclick.errors import VendorError
 from bibliobus.oneclick.listing import Listing, ListingFetched
 from bibliobus.oneclick.transport import Call
 from bibliobus.oneclick.wire import (
@@ -75,12 +75,11 @@ class CatalogueCalls(Caller):
         call = self._call(Action.LISTING, f"{self._library}/media/all", seconds=seconds)
         reading = Listing(call, into)
         result = await self._transport.once(call, reading.consume)
-        if isinstance(result, VendorError):
-            raise result
-        if error := self._transport.judged(call, result):
-            raise error
+        outcome = self._transport.judged(call, result) if isinstance(result, Answer) else result
+        if not isinstance(outcome, Answer):
+            raise outcome
         if (oddity := reading.oddity()) is not None:
-            raise bad_answer(call.action, result, oddity)
+            raise bad_answer(call.action, outcome, oddity)
         return reading.fetched(self._clock())
 
     async def title(self, isbn: str) -> bytes | None:

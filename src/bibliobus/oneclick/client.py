@@ -6,9 +6,10 @@ at a time. `listing`, `title`, `delta` and `search` give records as they came, f
 
 from __future__ import annotations
 
+from bibliobus.oneclick.account_calls import AccountCalls
 from bibliobus.oneclick.catalogue_calls import CatalogueCalls
-from bibliobus.oneclick.patron_calls import PatronCalls
+from bibliobus.oneclick.loan_calls import LoanCalls
 
 
-class Client(CatalogueCalls, PatronCalls):
+class Client(CatalogueCalls, AccountCalls, LoanCalls):
     """All calls of the vendor's that anybody was ever seen to make as a partner."""

@@ -1,9 +1,9 @@
 """How the vendor is asked: headers, time-outs, repeats, and what is kept out of sight.
 
 Questions are repeated if they may be answered a moment later, changes never: whether one stands is
-found out by listing (docs/adr/0009). Redirects are not followed, since they would take the token
-along. Errors are raised where no exception of the HTTP library is being handled, because that one
-would bring the address with it, and a card number is in it.
+found out by listing, which the caller does. Redirects are not followed, since they would take the
+token along. Errors are raised where no exception of the HTTP library is being handled, because that
+one would bring the address with it, and a card number is in it.
 
 Source: spec/oneclick-api 1.0; spec/reliability 6.8.
 """
@@ -14,8 +14,10 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from functools import partial
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import NamedTuple, TypeVar
 
 import httpx2
@@ -86,15 +88,15 @@ class Transport:
         Raises:
             CirculationError: What `answers.error_of` says of the answer, or that there was none.
         """
-        tries = 1 if call.action.changes else 1 + REPEATS
+        tries = 1 + REPEATS if call.method == "GET" else 1
         tried = 1
         while True:
             answer = await self.once(call, partial(whole, call))
-            error = answer if isinstance(answer, VendorError) else self.judged(call, answer)
-            if error is None and isinstance(answer, Answer):
-                return answer
-            if tried == tries or not (isinstance(error, VendorError) and error.passing):
-                raise error or AssertionError("unreachable")
+            outcome = self.judged(call, answer) if isinstance(answer, Answer) else answer
+            if isinstance(outcome, Answer):
+                return outcome
+            if tried == tries or not _is_passing(outcome):
+                raise outcome
             await self._sleep(self._pause(tried, answer))
             tried += 1
 
@@ -106,39 +108,46 @@ class Transport:
         Returns:
             What `consume` returned, or why there is nothing: NotAnswered, NotAsked.
         """
-        sent = False
+        let_through = False
         try:
             async with asyncio.timeout(call.seconds), self._turns:
-                if not self._breaker.lets_through():
+                let_through = self._breaker.lets_through()
+                if not let_through:
                     return self._not_asked(call)
-                sent = True
-                async with self._http.stream(
-                    call.method, call.url, headers={**call.headers, "User-Agent": USER_AGENT}, content=call.body,
-                    timeout=httpx2.Timeout(call.seconds, connect=CONNECT_SECONDS),
-                    follow_redirects=False, auth=None,
-                ) as response:  # fmt: skip
+                async with self._sending(call) as response:
                     return await consume(response)
         except (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL, TimeoutError) as problem:
-            error = _not_answered(call, problem, sent=sent)
+            error = _not_answered(call, problem, sent=let_through)
         finally:
-            if sent:
+            if let_through:
                 self._breaker.gave_up()  # if it is not known how it went, or not yet
-            self._http.cookies.clear()  # one patron's session must not get into another's call
-        self._breaker.failed(str(error))
+        if let_through:
+            self._breaker.failed(str(error))
         return error
 
-    def judged(self, call: Call, answer: Answer) -> CirculationError | None:
-        """What an answer means, as `error_of` says; and what it says of the vendor's health."""
+    def _sending(self, call: Call) -> AbstractAsyncContextManager[httpx2.Response]:
+        return self._http.stream(
+            call.method,
+            call.url,
+            headers={**call.headers, "User-Agent": USER_AGENT},
+            content=call.body,
+            timeout=httpx2.Timeout(call.seconds, connect=CONNECT_SECONDS),
+            follow_redirects=False,
+            auth=None,  # nor any that the environment has
+        )
+
+    def judged(self, call: Call, answer: Answer) -> Answer | CirculationError:
+        """The answer, or the error that it means; and note what it says of the vendor's health."""
         error = error_of(call.action, answer)
         if isinstance(error, NotPermitted):
             error = self._likelier(error)
-        elif answer.status < 400 and call.action is not Action.ACCESS:
+        elif answer.status < 400 and call.action is not Action.ACCESS:  # which needs no token
             self._worked_at = self._clock()
-        if isinstance(error, VendorError) and error.passing:
+        if _is_passing(error):
             self._breaker.failed(str(error))
         else:
             self._breaker.succeeded()
-        return error
+        return answer if error is None else error
 
     def _likelier(self, error: NotPermitted) -> NotPermitted:
         worked = self._worked_at is not None and self._clock() - self._worked_at < REMEMBERED
@@ -161,6 +170,10 @@ class Transport:
         usual = 2.0 ** (tried - 1) * (0.5 + self._chance() / 2)
         asked = answer.retry_after if isinstance(answer, Answer) else None
         return min(max(usual, asked or 0.0), LONGEST_WAIT)
+
+
+def _is_passing(error: CirculationError | None) -> bool:
+    return isinstance(error, VendorError) and error.passing
 
 
 def _not_answered(call: Call, problem: Exception, *, sent: bool) -> NotAnswered:
@@ -209,6 +222,12 @@ def keep_quiet() -> None:
 
 
 def connections(*, direct: bool) -> httpx2.AsyncClient:
-    """Connections as the vendor may have them; `direct`: by no proxy that the environment names."""
+    """Connections as the vendor may have them. They keep no cookies: one patron's session must not
+    get into another's call.
+
+    Args:
+        direct: By no proxy that the environment names.
+    """
     limits = httpx2.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
-    return httpx2.AsyncClient(limits=limits, trust_env=not direct)
+    no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+    return httpx2.AsyncClient(limits=limits, trust_env=not direct, cookies=no_cookies)
