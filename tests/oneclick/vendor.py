@@ -75,11 +75,18 @@ class Vendor:
         self.asked: list[Asked] = []
         self.at_once = self.most_at_once = 0
         self._server: asyncio.Server | None = None
+        self._news = asyncio.Event()
         self.url = ""
 
     def answers(self, *replies: Reply | bytes) -> None:
         """What comes next; bytes are a body with status 200."""
         self.replies = [each if isinstance(each, Reply) else Reply(200, each) for each in replies]
+
+    async def was_asked(self, times: int) -> None:
+        """Wait until so many requests have come."""
+        while len(self.asked) < times:
+            self._news.clear()
+            await self._news.wait()
 
     async def open(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -106,6 +113,7 @@ class Vendor:
         headers = [(key, value) for key, _, value in (line.partition(": ") for line in head[1:-1])]
         length = next((int(value) for key, value in headers if key.lower() == "content-length"), 0)
         self.asked.append(Asked(method, target, headers, await reader.readexactly(length)))
+        self._news.set()
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)

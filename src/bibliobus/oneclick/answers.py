@@ -27,6 +27,7 @@ from bibliobus.oneclick.bodies import (
     for_patrons,
     is_json,
     normalised,
+    output_of,
     read,
     shape,
     text_of,
@@ -148,7 +149,6 @@ NOT_FOUND: dict[Action, type[CirculationError]] = {
 """404 with a text that we do not know; one without any is no answer of the vendor's."""
 
 CONFLICT: dict[Action, type[Refused]] = {
-    Action.CREATE_PATRON: errors.AccountExists,
     Action.CHECKOUT: ils.NotForLoan,
     Action.RENEW: ils.RenewalNotAllowed,
     Action.CHECKIN: ils.NotTakenHere,
@@ -188,6 +188,8 @@ def _by_status(action: Action, answer: Answer, text: str) -> CirculationError:
             return errors.NotPermitted(f"{said}: the token or the library id is wrong")
         case 404 if text and is_json(answer.body) and action in NOT_FOUND:
             return _made(NOT_FOUND[action], action, answer, "")
+        case 409 if action is Action.CREATE_PATRON:
+            return errors.AccountExists()  # without its words, which may have the card in them
         case 409 if action in CONFLICT:
             return CONFLICT[action](for_patrons(text))
         case 408:
@@ -218,8 +220,9 @@ def _made(
 
 
 def _odd_success(action: Action, answer: Answer, text: str) -> CirculationError:
-    """What a 200 with an unknown text is: a renewal is refused so, everything else unheard of."""
-    if action in OUTPUTS:
+    """What a 200 with an unknown text is: in `output`, a refusal; anywhere else, unheard of."""
+    told = output_of(answer.body) if action in OUTPUTS else None
+    if told is not None and not (action is Action.CHECKOUT and told.transaction_id):
         return CONFLICT[action](for_patrons(text))
     return bad_answer(action, answer, "a text that we do not know instead of a result")
 

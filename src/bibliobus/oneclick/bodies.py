@@ -41,10 +41,18 @@ class _Message(msgspec.Struct):
     output: msgspec.Raw = msgspec.Raw(b"null")
 
 
+class Output(msgspec.Struct, rename="camel"):
+    """What tells the outcome of a checkout or a renewal."""
+
+    output: str
+    transaction_id: int | None = None
+
+
 _MARK = b"\xef\xbb\xbf"
 _OBJECT = Decoder(_Message)
 _STRING = Decoder(str)
 _ANYTHING = Decoder(msgspec.Raw)
+_OUTPUT = Decoder(Output)
 _KEYS = Decoder(dict[str, msgspec.Raw])
 
 
@@ -69,6 +77,11 @@ def text_of(body: bytes, *, outputs: bool = False) -> str:
     if is_json(body):
         return ""
     return _text_of_page(body)
+
+
+def output_of(body: bytes) -> Output | None:
+    """The outcome; None if there is none."""
+    return _try(_OUTPUT, body)
 
 
 def _text_of_page(body: bytes) -> str:
