@@ -13,10 +13,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import NamedTuple, TypeVar
 
@@ -230,4 +231,12 @@ def connections(*, direct: bool) -> httpx2.AsyncClient:
     """
     limits = httpx2.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
     no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
-    return httpx2.AsyncClient(limits=limits, trust_env=not direct, cookies=no_cookies)
+    return httpx2.AsyncClient(
+        limits=limits, trust_env=not direct, cookies=no_cookies, verify=_certificates()
+    )
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Whose certificates we believe: read once, since that takes longer than a call."""
+    return httpx2.create_ssl_context()
