@@ -84,8 +84,8 @@ def test_a_text_has_its_meaning(
     ("status", "error", "may_stand"),
     [
         (202, errors.BadAnswer, True),
-        (301, errors.BadAnswer, False),
-        (302, errors.BadAnswer, False),
+        (301, errors.BadAnswer, True),
+        (302, errors.BadAnswer, True),
         (400, errors.BadInput, False),
         (401, errors.NotPermitted, False),
         (403, errors.NotPermitted, False),
@@ -110,6 +110,28 @@ def test_a_status_has_its_meaning(status: int, error: type[Exception], may_stand
         asked = error_of(Action.CHECKOUTS, Answer(status, body))
         assert isinstance(asked, Unavailable)
         assert not asked.may_stand  # a question changes nothing
+
+
+@pytest.mark.parametrize(
+    ("model", "may_stand"),
+    [("RB.API.OneClick.UserPatron.Get in RB.API.OneClick.UserPatronMDG", False),
+     ("RB.API.OneClick.Checkout.Post in RB.API.OneClick.CheckoutMDG", True)],
+)  # fmt: skip
+def test_a_database_of_theirs_that_broke_off_in_a_change_may_have_made_it(
+    model: str, may_stand: bool
+) -> None:
+    text = f"eXtensible Framework encountered a SqlException for {model}     details: Ex"
+
+    found = error_of(Action.CHECKOUT, Answer(500, message(text)))
+
+    assert isinstance(found, errors.BadInput)
+    assert found.may_stand is may_stand
+
+
+def test_what_we_sent_is_not_taken_for_the_vendors_words() -> None:
+    text = NOT_HERE + "LibraryMedia.Get     details: ICriterion: not authorized; patron not found"
+
+    assert isinstance(error_of(TITLE, Answer(200, message(text))), ils.TitleNotFound)
 
 
 @pytest.mark.parametrize("body", [b"", b'{"message":"success"}', b'{"message":"Success."}'])
@@ -184,6 +206,18 @@ async def test_a_strange_word_beside_a_transaction_may_be_a_loan(
 
     with pytest.raises(errors.BadAnswer) as caught:
         await client.checkout(939981, "9781441260468")
+
+    assert caught.value.may_stand
+
+
+@pytest.mark.parametrize("body", [b"[]", b"true", b'{"errorCode":7}'])
+async def test_nonsense_after_a_return_may_have_ended_it(
+    client: Client, vendor: Vendor, body: bytes
+) -> None:
+    vendor.answers(body)
+
+    with pytest.raises(errors.BadAnswer) as caught:
+        await client.checkin(939981, "9781441260468")
 
     assert caught.value.may_stand
 

@@ -22,7 +22,13 @@ from bibliobus.ils.errors import (
 )
 from bibliobus.ils.secret import Secret
 from bibliobus.oneclick.client import Client
-from bibliobus.oneclick.errors import AccountExists, BadInput, BearerRefused, HeldOrBorrowed
+from bibliobus.oneclick.errors import (
+    AccountExists,
+    BadAnswer,
+    BadInput,
+    BearerRefused,
+    HeldOrBorrowed,
+)
 from bibliobus.oneclick.parsing import parse_search_item, parse_title
 from bibliobus.oneclick.requests import NewPatron
 from bibliobus.oneclick.wire import day, moment
@@ -69,6 +75,46 @@ async def test_no_such_title(client: Client, vendor: Vendor) -> None:
     vendor.answers(recorded("response_isbn_notfound_1.json"))
 
     assert await client.title("9780307378102") is None
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"<html>", b'{"title'])
+async def test_nonsense_is_not_a_missing_title(client: Client, vendor: Vendor, body: bytes) -> None:
+    for status in (200, 404):
+        vendor.answers(Reply(status, body))
+        with pytest.raises(BadAnswer):
+            await client.title("9780307378102")
+
+
+async def test_nonsense_is_no_availability_and_no_delta(client: Client, vendor: Vendor) -> None:
+    vendor.answers(b'{"isbn":"9780307378102"}', b"[]", b'{"message":"no"}', b"[{},{}]")
+
+    with pytest.raises(BadAnswer):
+        await client.availability_of("9780307378102")
+    with pytest.raises(BadAnswer):
+        await client.delta(date(2016, 10, 1), date(2016, 10, 2))
+    with pytest.raises(BadAnswer):
+        await client.availability(Medium.EBOOK)
+    with pytest.raises(BadAnswer):
+        await client.delta(date(2016, 10, 1), date(2016, 10, 2))
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("2016-10-07T16:11:52.5887333Z", "2016-10-07T16:11:52.588733+00:00"),
+        ("2014-01-07T05:00:00Z", "2014-01-07T05:00:00+00:00"),
+        ("2014-01-07T00:00:00-05:00", "2014-01-07T05:00:00+00:00"),
+        ("2016-11-19", "2016-11-19T00:00:00+00:00"),
+        ("0001-01-01T00:00:00Z", None),
+        ("9999-12-31T23:59:59-05:00", None),
+        ("soon", None),
+        (None, None),
+    ],
+)
+def test_instants_in_all_their_forms(text: str | None, read: str | None) -> None:
+    found = moment(text)
+
+    assert (found and found.isoformat()) == read
 
 
 async def test_availability_of_all_ebooks(client: Client, vendor: Vendor) -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from bibliobus.catalogue.records import Medium
 from bibliobus.ils.errors import CirculationError, NotSupported, Unavailable
 from bibliobus.ils.secret import Secret
+from bibliobus.oneclick.answers import Action
 from bibliobus.oneclick.client import Client
 from bibliobus.oneclick.errors import (
     BadAnswer,
@@ -27,6 +28,7 @@ from bibliobus.oneclick.errors import (
 )
 from bibliobus.oneclick.requests import NewPatron
 from bibliobus.oneclick.settings import CollectionSettings
+from bibliobus.oneclick.transport import Call
 from tests.oneclick.vendor import TOKEN, Clock, Reply, Vendor, as_json, message
 
 ISBN = "9781441260468"
@@ -379,6 +381,25 @@ async def test_a_search_goes_from_page_to_page(client: Client, vendor: Vendor) -
     ]
 
 
+async def test_a_search_for_much(client: Client, vendor: Vendor) -> None:
+    vendor.answers(b'{"pageIndex":3,"pageSize":100,"pageCount":4,"resultSetCount":400,"items":[]}')
+
+    await client.search(
+        medium=Medium.EAUDIO,
+        audience="young-adult",
+        availability="available",
+        text={"author": "Pierce & Co"},
+        sort=[("title", "asc"), ("author", "desc")],
+        page=3,
+    )
+
+    assert vendor.asked[0].target == (
+        "/v1/libraries/1931/search?media-type=eAudio&audience=young-adult&availability=available"
+        "&author=Pierce%20%26%20Co&sort-by=title&sort-order=asc&sort-by=author&sort-order=desc"
+        "&page-index=3"
+    )
+
+
 async def test_a_search_that_runs_in_circles_ends(client: Client, vendor: Vendor) -> None:
     vendor.answers(
         as_json({"pageIndex": 0, "pageSize": 1, "pageCount": 9, "resultSetCount": 9, "items": [{}]})
@@ -477,7 +498,12 @@ async def test_nobody_sees_a_token_a_card_or_a_pin(
                 await call
             except CirculationError as error:
                 seen += everything_of(error)
-        seen += [repr(client), repr(client.settings), str(vars(client))]
+        seen += [
+            repr(Call(Action.ACCESS, "CANARY", {"a": "CANARY"}, 1.0)),
+            repr(client),
+            repr(client.settings),
+            str(vars(client)),
+        ]
 
     assert len(seen) > 4
     for text in (*seen, caplog.text):

@@ -198,7 +198,7 @@ def _by_status(action: Action, answer: Answer, text: str) -> CirculationError:
             return errors.NotPermitted(f"{said}: we asked too often", passing=True)
         case status if status >= 500:
             return errors.VendorFault(said, may_stand=action.changes)
-    done = answer.status < 300
+    done = answer.status < 400  # a redirect may lead on from what was done
     return bad_answer(action, answer, "no document describes this status", may_stand=done)
 
 
@@ -212,8 +212,11 @@ def _made(
     if kind is errors.NotPermitted:
         limited = RATE_LIMIT in plain
         return errors.NotPermitted(f"{said}: permission denied", passing=limited)
-    if kind is errors.BadInput:
-        return errors.BadInput(f"{said}: what we sent is malformed", may_stand=False)
+    if kind is errors.BadInput:  # reading comes before any change
+        unknown = answer.status >= 500 and ".get in " not in plain
+        return errors.BadInput(
+            f"{said}: what we sent is malformed", may_stand=unknown and action.changes
+        )
     if kind is errors.BadAnswer:
         return errors.BadAnswer(f"{said}: there is no such call; is `url` right?", may_stand=False)
     return errors.BearerRefused(said, may_stand=False)

@@ -27,6 +27,10 @@ class Answer(NamedTuple):
     body: bytes
     retry_after: float | None = None  # seconds
 
+    def __repr__(self) -> str:
+        """Without the body, which has names and numbers in it."""
+        return f"Answer({self.status})"
+
 
 def read(reader: Decoder[T], body: bytes) -> T:
     """What a body says. Raises what `NOT_JSON` has."""
@@ -92,8 +96,10 @@ def _text_of_page(body: bytes) -> str:
 
 
 def normalised(text: str) -> str:
-    """A text without what varies: case, blanks, the final full stop."""
-    return " ".join(text[:2000].split()).casefold().rstrip(". ")
+    """A text without what varies: case, blanks, the final full stop, and the diagnostics after
+    `details:`, which quote what we sent."""
+    plain = " ".join(text[:2000].split()).casefold()
+    return plain.partition(" details:")[0].rstrip(". ")
 
 
 def for_patrons(text: str) -> str | None:

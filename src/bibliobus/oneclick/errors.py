@@ -14,7 +14,7 @@ Refused
 └── HeldOrBorrowed     the patron has a hold or a loan; only their lists tell which
 
 `may_stand` is False wherever it is certain that nothing changed: always for a question, and for a
-change that was never sent or that was answered with a 3xx or 4xx. `passing` says whether the same
+change that was never sent or that was answered with a 4xx. `passing` says whether the same
 question may be answered a moment later; the transport repeats questions then, never changes.
 
 Messages name the call and what was odd about its answer. They never quote a body or an address:

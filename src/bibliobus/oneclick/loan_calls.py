@@ -151,5 +151,6 @@ class LoanCalls(Caller):
         """A change that answers with "success", or with nothing."""
         call = self._call(action, url)
         answer = await self._transport.ask(call)
-        if answer.body.strip():
-            self._read(call, answer, _DONE)
+        done = self._read(call, answer, _DONE) if answer.body.strip() else {}
+        if done and "message" not in done:
+            raise bad_answer(action, answer, "it does not say that it was done")

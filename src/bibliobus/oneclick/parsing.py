@@ -26,7 +26,7 @@ from bibliobus.oneclick.genres import (
     genres_of,
     subjects_of,
 )
-from bibliobus.oneclick.languages import language
+from bibliobus.oneclick.languages import language, token
 from bibliobus.oneclick.names import contributors_of, heading_of, series_of, sort_title
 from bibliobus.oneclick.texts import line, prose
 from bibliobus.oneclick.wire import (
@@ -93,9 +93,9 @@ def parse_title(raw: Encoded) -> Title:
     """
     sent = _decoded(raw, _MEDIA_OBJECT)
     isbn, medium, name = _needed(sent.isbn, sent.media_type, sent.title)
-    tag = _tag(sent.language)
+    tag = _tag(line(sent.language))
     bisac = line(sent.genres)
-    genres = sent.primary_genre or ""
+    genres = line(sent.primary_genre)
     series = series_of(line(sent.series_name), sent.series_position)
     heading = heading_of(name, tag, series.name if series else None)
     return Title(
@@ -107,9 +107,9 @@ def parse_title(raw: Encoded) -> Title:
         contributors=_people(sent.authors, sent.narrators),
         series=series,
         publisher=line(sent.publisher) or None,
-        published_on=_published(sent.publication_date),
+        published_on=_published((sent.publication_date or "")[:10]),
         language=tag,
-        audience=audience_of(sent.audience or "", bisac),
+        audience=audience_of(line(sent.audience), bisac),
         genres=genres_of(genres),
         subjects=subjects_of(bisac, genres),
         description=prose(sent.description),
@@ -133,8 +133,8 @@ def parse_search_item(raw: Encoded) -> SearchFound:
 
 def _title_of(sent: SearchItem) -> Title:
     isbn, medium, name = _needed(sent.isbn, sent.media_type, sent.title)
-    tag = _tag(sent.language)
-    genres = {each.token: line(each.text) for each in sent.genres or () if each.token}
+    tag = _tag(line(sent.language))
+    genres = {token(each.token or ""): line(each.text) for each in sent.genres or ()}
     codes = tuple(code for code in genres if code not in SAY_NOTHING)
     publisher = sent.publisher.text if isinstance(sent.publisher, Token) else sent.publisher
     series = sent.series or Token()
@@ -149,7 +149,7 @@ def _title_of(sent: SearchItem) -> Title:
         publisher=line(publisher) or None,
         published_on=day(sent.scheduled_release_on),  # the library's midnight is after UTC's
         language=tag,
-        audience=audience_of(sent.audience or "", ""),
+        audience=audience_of(line(sent.audience), ""),
         genres=codes,
         subjects=tuple(genre_subject(code, genres[code]) for code in codes),
         description=prose(sent.short_description),
@@ -195,13 +195,13 @@ def _needed(isbn: str | int | None, media_type: str | None, title: str | None) -
 
 
 @lru_cache(maxsize=512)
-def _tag(name: str | None) -> str | None:
+def _tag(name: str) -> str | None:
     found = language(name)
     return None if found is None else found.tag
 
 
 @lru_cache(maxsize=4096)
-def _published(text: str | None) -> date | None:
+def _published(text: str) -> date | None:
     return day(text)
 
 

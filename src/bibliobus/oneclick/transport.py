@@ -56,9 +56,13 @@ class Call(NamedTuple):
     action: Action
     url: str
     headers: dict[str, str]
-    seconds: float  # for the whole of one try
+    seconds: float  # for the whole of one try, and for waiting until it is its turn
     body: bytes | None = None
     largest: int = LARGEST
+
+    def __repr__(self) -> str:
+        """Without the address, the token and the body."""
+        return f"Call({self.action.value!r})"
 
     @property
     def method(self) -> str:
