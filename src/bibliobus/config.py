@@ -14,7 +14,9 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
+from bibliobus.guide import read_guide
 from bibliobus.ils.library import InstitutionSettings
+from bibliobus.oneclick import CollectionSettings
 from bibliobus.terminals import Limits, ListenerSettings
 
 
@@ -45,6 +47,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     health: HealthConfig = HealthConfig()
     institutions: Mapping[str, InstitutionSettings] = {}
     """By id. One that is in the database and not here keeps what the database has."""
+    oneclick: Mapping[str, CollectionSettings] = {}
+    """What OneClickdigital lends, by a name of the library's own for each collection."""
 
 
 class ConfigError(Exception):
@@ -52,14 +56,15 @@ class ConfigError(Exception):
 
 
 def read_config(path: Path) -> Config:
-    """Read a configuration file.
+    """Read a configuration file: TOML, or the `config.json` that vendors' guides describe.
 
     Raises:
         ConfigError: It cannot be read, or has a key or a value that it may not have.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        text = path.read_text(encoding="utf-8")
+        document = read_guide(text) if path.suffix == ".json" else tomllib.loads(text)
+    except (OSError, ValueError) as error:  # that of a decoder, too
         raise ConfigError(f"{path}: {error}") from error
     _refuse_unknown_keys(path, document, Config)
     try:

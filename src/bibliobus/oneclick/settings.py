@@ -24,6 +24,7 @@ Era = Literal["E1", "E2", "E3", "E4"]
 Stage = Literal["production", "qa"]
 Days = Annotated[int, msgspec.Meta(ge=1, le=365)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
+Interval = Annotated[float, msgspec.Meta(ge=0)]
 
 HOSTS: Mapping[tuple[bool, Stage], str] = {
     (True, "production"): "api.oneclickdigital.com",
@@ -53,6 +54,11 @@ class CollectionSettings(msgspec.Struct, frozen=True, kw_only=True):
     timeout_seconds: Seconds = 20.0  # of a call that somebody waits for
     listing_timeout_seconds: Seconds = 600.0  # of one that fetches a whole list
     shows_titles_not_owned: bool = False  # the vendor lists what the library could buy, too
+    spool: str | None = None  # a folder for whole catalogues; None: beside the database
+    scheduled: bool = True  # `serve` does what is due; False: cron or a timer does
+    availability_hours: Interval = 4.0  # between two looks at what can be borrowed; 0: never
+    delta_hours: Interval = 24.0  # … at what came and went
+    import_days: Interval = 7.0  # … at everything, which alone shows what was corrected
 
     def __post_init__(self) -> None:
         """Refuse what could not be used (ValueError; msgspec says where)."""

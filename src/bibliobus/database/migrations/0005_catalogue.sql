@@ -37,9 +37,9 @@ CREATE TABLE runs (
     ended_at BIGINT,
     outcome TEXT, -- done, held, failed; NULL: it is going on, or was cut off
     covers_until TEXT, -- the last day, by the vendor, whose changes are in the catalogue
-    listing TEXT, -- JSON: Listing of oneclick/spool.py: the file that was fetched
-    position BIGINT NOT NULL DEFAULT 0, -- as many of its records are dealt with
-    counts TEXT NOT NULL, -- JSON: Counts of catalogue/store.py
+    listing TEXT, -- JSON: Spooled of oneclick/runs.py: the file that was fetched
+    position BIGINT NOT NULL DEFAULT 0, -- as many of its bytes are dealt with
+    counts TEXT NOT NULL, -- JSON: Counts of oneclick/runs.py
     odd TEXT NOT NULL DEFAULT '[]', -- JSON: the first records that could not be read, and why
     note TEXT
 );

@@ -1,0 +1,133 @@
+"""The availability pass: what can be borrowed now, by one call of the vendor for each medium.
+
+Only what is different from what we knew is written. A title in the list is one that the library
+has; one that is in the list no more cannot be borrowed, until a list has it again.
+
+Source: spec/oneclick-api 1.4, 3.1, 4.2.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from bibliobus.catalogue import Medium, store
+from bibliobus.catalogue.store import Known
+from bibliobus.database import Transaction
+from bibliobus.oneclick import runs
+from bibliobus.oneclick.collecting import Collecting, JobError, Shrinks, check_shrinking
+from bibliobus.oneclick.delta import count_batch
+from bibliobus.oneclick.errors import VendorError
+from bibliobus.oneclick.incoming import batch
+from bibliobus.oneclick.runs import Job, Run
+from bibliobus.oneclick.wire import Availability
+
+LENT = (Medium.EBOOK, Medium.EAUDIO)
+MOST_FETCHED = 200  # records of titles that we do not know; the rest waits for the next delta
+
+
+async def update_availability(at: Collecting, *, may_shrink: bool = False) -> Run:
+    """Find out what can be borrowed now. If one of the lists is wrong, the other is used.
+
+    Args:
+        at: The collection.
+        may_shrink: Believe a list however many titles it lacks.
+
+    Raises:
+        Shrinks: A list lacks too many titles to be believed; it was not used.
+        VendorError: The vendor did not give a list.
+    """
+    run = await at.begin(Job.AVAILABILITY)
+    async with at.ending(run):
+        problems: list[JobError | VendorError] = []
+        known = await at.known()
+        for medium in LENT:
+            try:
+                await _update(at, run, medium, known, may_shrink=may_shrink)
+            except (Shrinks, VendorError) as error:
+                problems.append(error)
+        for problem in problems:
+            raise problem
+    await at.settle()
+    return run
+
+
+async def _update(
+    at: Collecting, run: Run, medium: Medium, known: dict[str, Known], *, may_shrink: bool
+) -> None:
+    listed = await at.client.availability(medium)
+    run.counts.calls += 1
+    run.counts.received += len(listed)
+    run.counts.media[medium.value] = len(listed)
+    rows = _by_isbn(run, listed)
+    there = {isbn: it for isbn, it in known.items() if it.medium is medium and not it.withdrawn}
+    lent = [isbn for isbn, it in there.items() if it.owned]
+    vanished = [isbn for isbn in lent if isbn not in rows]
+    if not may_shrink:
+        check_shrinking(len(vanished), len(lent), f"are not in the list of {medium.value}s")
+    flags = {
+        there[isbn].key: _flags(at, there[isbn], available)
+        for isbn, available in rows.items()
+        if isbn in there
+    }
+    flags |= {there[isbn].key: (there[isbn].owned, False) for isbn in vanished}
+    before = {it.key: (it.owned, it.available) for it in there.values()}
+    changed = {key: its for key, its in flags.items() if its != before[key]}
+    run.counts.unchanged += len(flags) - len(changed)
+    run.counts.vanished += sum(1 for isbn in vanished if there[isbn].available)
+    await at.set_flags(run, changed)
+    await _add(
+        at,
+        run,
+        {isbn: it for isbn, it in rows.items() if isbn not in known or known[isbn].withdrawn},
+        known,
+    )
+
+
+def _by_isbn(run: Run, listed: Iterable[Availability]) -> dict[str, bool]:
+    """What the list says of each title; of one that is there twice, that it is available once."""
+    rows: dict[str, bool] = {}
+    for each in listed:
+        if not each.isbn:
+            run.is_odd("a row of availability", "it has no ISBN")
+        else:
+            rows[each.isbn] = each.available or rows.get(each.isbn, False)
+    return rows
+
+
+def _flags(at: Collecting, before: Known | None, available: bool) -> tuple[bool | None, bool]:
+    """Owned and available. Vendors that list what a library could buy list it as not available."""
+    if available or not at.client.settings.shows_titles_not_owned:
+        return True, available
+    return None if before is None else before.owned, available
+
+
+async def _add(at: Collecting, run: Run, rows: dict[str, bool], known: dict[str, Known]) -> None:
+    """Titles that we do not know yet: fetch their records, a few at a time."""
+    wanted = list(rows)[:MOST_FETCHED]
+    for isbn in list(rows)[MOST_FETCHED:]:
+        run.is_odd(isbn, "it is not in the catalogue yet; the next delta or import brings it")
+    if not wanted:
+        return
+    found = await asyncio.gather(*(at.client.title(isbn) for isbn in wanted))
+    run.counts.calls += len(wanted)
+    for isbn, record in zip(wanted, found, strict=True):
+        if record is None:
+            run.is_odd(isbn, "the vendor lists it, and does not know it")
+    records = [record for record in found if record is not None]
+    made = batch(records, known, set(), institution=at.institution, collection=at.collection)
+    count_batch(run, made)
+    new = [*made.new, *made.changed]
+    row = runs.row(run)
+
+    def work(tx: Transaction) -> None:
+        saved = store.save(tx, new, known, at.now())
+        store.spell(tx, {word for each in new for word in each.words})
+        flags = {
+            it.key: _flags(at, it, rows.get(str(each.row["isbn"]), False))
+            for each, it in zip(new, saved, strict=True)
+        }
+        store.set_flags(tx, at.collection, flags)
+        runs.keep(tx, row)
+
+    await at.write(work)

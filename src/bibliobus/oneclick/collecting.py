@@ -1,0 +1,188 @@
+"""What the jobs share: one collection of one institution, which a job has to itself.
+
+Everything a job writes, it writes in a transaction that renews its lease, so of two nodes only one
+ever works on a collection, also when one of them was asleep for a while.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from bibliobus.catalogue import store
+from bibliobus.catalogue.store import Known
+from bibliobus.database import Database, Transaction
+from bibliobus.database.leases import Lease, leased
+from bibliobus.oneclick import runs
+from bibliobus.oneclick.client import Client
+from bibliobus.oneclick.errors import VendorError
+from bibliobus.oneclick.runs import Job, Outcome, Run
+from bibliobus.oneclick.spool import NotACatalogue
+
+T = TypeVar("T")
+
+TOGETHER = 500  # titles that are withdrawn or marked in one transaction
+FEW = 100  # titles may always go
+SHARE = 0.05  # of all that are there may go without anybody looking
+
+
+class JobError(Exception):
+    """A job was not done, or not to its end. The message says why, and what to do."""
+
+
+class TooSoon(JobError):
+    """The vendor was asked for its whole catalogue a short time ago. Nothing was done."""
+
+
+class Shrinks(JobError):
+    """More titles would go than anybody would believe. Nothing was taken away."""
+
+
+def _silent(done: int, of: int) -> None:
+    pass
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collecting:
+    """One collection, held by one job."""
+
+    database: Database
+    institution: str
+    collection: str
+    client: Client
+    lease: Lease
+    spool: Path  # the folder of whole catalogues
+    now: Callable[[], datetime] = _now
+    tell: Callable[[int, int], None] = _silent  # how much is done, and of how much
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        """As `Database.read`, in the institution's name."""
+        return await self.database.read(work, self.institution)
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """As `Database.write`, in the institution's name, as long as the lease is ours.
+
+        Raises:
+            Lost: It is not any more. Nothing was written.
+        """
+
+        def held(tx: Transaction) -> T:
+            self.lease.keep(tx)
+            return work(tx)
+
+        return await self.database.write(held, self.institution)
+
+    async def begin(self, job: Job) -> Run:
+        """A new run of a job, written down."""
+        return await self.write(lambda tx: runs.begin(tx, self.collection, job, self.now()))
+
+    async def keep(self, run: Run) -> None:
+        """Write down how far a run has come."""
+        row = runs.row(run)
+        await self.write(lambda tx: runs.keep(tx, row))
+
+    @asynccontextmanager
+    async def ending(self, run: Run) -> AsyncIterator[None]:
+        """Write down how a run ended, and why; one that is cut off has not ended."""
+        try:
+            yield
+        except Shrinks as error:
+            run.outcome, run.note = Outcome.HELD, str(error)
+            raise
+        except (JobError, NotACatalogue, VendorError) as error:
+            run.outcome, run.note = Outcome.FAILED, str(error)
+            raise
+        else:
+            run.outcome = Outcome.DONE
+        finally:
+            if run.outcome is not None:
+                run.ended_at = self.now()
+                await self.keep(run)
+
+    async def known(self) -> dict[str, Known]:
+        """All titles that were ever in this collection, by ISBN."""
+        return await self.read(lambda tx: store.known_titles(tx, self.collection))
+
+    async def withdraw(self, run: Run, keys: Collection[int]) -> None:
+        """Take titles out of circulation, and count them."""
+        for some in _chunks(keys):
+            run.counts.withdrawn += len(some)
+            row = runs.row(run)
+
+            def work(tx: Transaction, some: list[int] = some, row: dict[str, object] = row) -> None:
+                store.withdraw(tx, self.collection, some, self.now())
+                runs.keep(tx, row)
+
+            await self.write(work)
+
+    async def set_flags(
+        self, run: Run, flags: Mapping[int, tuple[bool | None, bool | None]]
+    ) -> None:
+        """Keep which titles, by key, are owned and available, and count them."""
+        for some in _chunks(flags):
+            run.counts.updated += len(some)
+            row = runs.row(run)
+            theirs = {key: flags[key] for key in some}
+
+            def work(
+                tx: Transaction,
+                theirs: dict[int, tuple[bool | None, bool | None]] = theirs,
+                row: dict[str, object] = row,
+            ) -> None:
+                store.set_flags(tx, self.collection, theirs)
+                runs.keep(tx, row)
+
+            await self.write(work)
+
+    async def settle(self) -> None:
+        """Have searches be quick again."""
+        await self.database.write(lambda tx: tx.settle("title_terms"), self.institution)
+
+
+def check_shrinking(going: int, of: int, what: str) -> None:
+    """Let go only what may go without anybody looking.
+
+    Raises:
+        Shrinks: It is more than that.
+    """
+    if going > FEW and going > SHARE * of:
+        raise Shrinks(
+            f"{going:,} of {of:,} titles {what}, which is more than {SHARE:.0%}. If that is right,"
+            " say --allow-shrinking."
+        )
+
+
+@asynccontextmanager
+async def collecting(
+    database: Database,
+    institution: str,
+    collection: str,
+    client: Client,
+    *,
+    spool: Path,
+    now: Callable[[], datetime] = _now,
+    tell: Callable[[int, int], None] = _silent,
+) -> AsyncIterator[Collecting]:
+    """A collection, held for as long as the block takes.
+
+    Raises:
+        Taken: Another process works on it.
+    """
+    async with leased(database, institution, f"oneclick {collection}") as lease:
+        yield Collecting(
+            database=database, institution=institution, collection=collection, client=client,
+            lease=lease, spool=spool, now=now, tell=tell,
+        )  # fmt: skip
+
+
+def _chunks(keys: Iterable[int]) -> Iterable[list[int]]:
+    every = list(keys)
+    return (every[start : start + TOGETHER] for start in range(0, len(every), TOGETHER))

@@ -1,0 +1,206 @@
+"""The import: a vendor's whole catalogue into ours, with one call of the vendor.
+
+The answer goes to the spool first. What is done from there on can be cut off anywhere: each batch
+of titles is kept in one transaction with how far it came, and whoever starts again goes on there.
+What the vendor lists no more is withdrawn at the end, unless that is too much to be believed.
+
+Source: spec/reliability 4.6; spec/oneclick-api 1.2, 4.1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from bibliobus.catalogue import store
+from bibliobus.catalogue.store import Known
+from bibliobus.database import Transaction
+from bibliobus.oneclick import runs
+from bibliobus.oneclick.collecting import Collecting, TooSoon, check_shrinking
+from bibliobus.oneclick.incoming import Batch, batch, isbn_of
+from bibliobus.oneclick.runs import Job, Outcome, Run, Spooled
+from bibliobus.oneclick.spool import Window, windows
+
+A_DAY = timedelta(hours=24)
+
+
+async def import_catalogue(
+    at: Collecting, *, again: bool = False, may_shrink: bool = False, because: str | None = None
+) -> Run:
+    """Fetch the whole catalogue, or go on with one that was fetched today, and keep all of it.
+
+    Args:
+        at: The collection.
+        again: Fetch it although it was fetched within the last day.
+        may_shrink: Withdraw however many titles are listed no more.
+        because: Why this is done, if nobody has asked for it.
+
+    Raises:
+        TooSoon: It was fetched within the last day.
+        Shrinks: Too many titles would be withdrawn. The next import goes on from here.
+        VendorError: The vendor did not give it.
+        NotACatalogue: What it gave is none.
+    """
+    run = await _begun(at, again=again, may_shrink=may_shrink)
+    run.note = because
+    async with at.ending(run):
+        if run.listing is None:
+            run.listing = await _fetched(at, run)
+            run.counts.calls += 1
+            await at.keep(run)
+        path = at.spool / run.listing.file
+        listed = await asyncio.to_thread(_listed, path)
+        known = await at.known()
+        there = {isbn: it.key for isbn, it in known.items() if not it.withdrawn}
+        going = [there[isbn] for isbn in there.keys() - set(listed)]
+        if not may_shrink:
+            check_shrinking(len(going), len(there), "would be withdrawn")
+        await _keep_all(at, run, path, listed, known)
+        await at.withdraw(run, going)
+        run.covers_until = run.listing.listed_at.date()
+    await at.settle()
+    _tidy(at, run)
+    return run
+
+
+async def _begun(at: Collecting, *, again: bool, may_shrink: bool) -> Run:
+    """The run to go on with, or a new one."""
+    before = await at.read(lambda tx: runs.last(tx, at.collection, (Job.IMPORT,)))
+    if before is not None and before.outcome in (None, Outcome.HELD) and not again:
+        spooled = await asyncio.to_thread(_still_there, at, before)
+        if spooled is not None and (before.outcome is None or may_shrink):
+            before.listing, before.outcome, before.ended_at = spooled, None, None
+            return before
+    if before is not None and before.outcome is None:
+        before.outcome, before.note = Outcome.FAILED, "it was cut off, and a new one was begun"
+        before.ended_at = at.now()
+        await at.keep(before)
+    if not again:
+        await _check_distance(at)
+    return await at.begin(Job.IMPORT)
+
+
+async def _check_distance(at: Collecting) -> None:
+    history = await at.read(lambda tx: runs.history(tx, at.collection))
+    for run in history:
+        listing = run.listing
+        if listing is None or run.outcome is Outcome.FAILED:
+            continue
+        if timedelta() <= at.now() - listing.listed_at < A_DAY:
+            held = f" It was held: {run.note}" if run.outcome is Outcome.HELD else ""
+            raise TooSoon(
+                f"The whole catalogue was fetched at {listing.listed_at:%Y-%m-%d %H:%M} UTC, and"
+                f" the vendor asks for that to be rare.{held} Say --again to fetch it all the same."
+            )
+
+
+def _still_there(at: Collecting, run: Run) -> Spooled | None:
+    """What a run that was cut off had fetched, if it is whole and of today. It may have been cut
+    off between the last byte and writing that down."""
+    path = at.spool / _name(at, run)
+    try:
+        size, changed_at = path.stat().st_size, path.stat().st_mtime
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+    found = run.listing or Spooled(path.name, size, digest, datetime.fromtimestamp(changed_at, UTC))
+    is_whole = (found.size, found.sha256) == (size, digest)
+    return found if is_whole and at.now() - found.listed_at < A_DAY else None
+
+
+async def _fetched(at: Collecting, run: Run) -> Spooled:
+    at.spool.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = at.spool / _name(at, run)
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        fetched = await at.client.listing(file)
+        file.flush()
+        await asyncio.to_thread(os.fsync, file.fileno())
+    part.rename(path)  # from now on it is whole
+    return Spooled(path.name, fetched.size, fetched.sha256, fetched.fetched_at)
+
+
+def _name(at: Collecting, run: Run) -> str:
+    collection = f"{at.institution}-{at.collection}".encode().hex()
+    return f"catalogue-{collection}-{run.key}.json"
+
+
+def _listed(path: Path) -> list[str | None]:
+    """The ISBN of each record. To read all of them first tells whether the file is whole."""
+    return [isbn_of(raw) for window in windows(path) for raw in window.records]
+
+
+async def _keep_all(
+    at: Collecting,
+    run: Run,
+    path: Path,
+    listed: list[str | None],
+    known: dict[str, Known],
+) -> None:
+    """Keep what is new and changed of the records that are not dealt with, a window at a time; the
+    next one is made ready while the database works on this one."""
+    seen = {isbn for isbn in listed[: run.counts.received] if isbn is not None}
+    spelt = await at.read(store.spelt)
+    assert run.listing is not None  # noqa: S101 - it was fetched
+    keeping: asyncio.Task[None] | None = None
+    try:
+        for window in windows(path, run.position):
+            made = batch(
+                window.records, known, seen, institution=at.institution, collection=at.collection
+            )
+            if keeping is not None:
+                await keeping
+            _count(run, window, made)
+            words = {word for each in (*made.new, *made.changed) for word in each.words} - spelt
+            keeping = asyncio.create_task(_keep(at, runs.row(run), made, known, words))
+            spelt |= words
+            at.tell(window.end, run.listing.size)
+            await asyncio.sleep(0)
+        if keeping is not None:
+            await keeping
+    finally:  # whatever happened, what was begun ends
+        if keeping is not None:
+            await asyncio.wait([keeping])
+
+
+async def _keep(
+    at: Collecting,
+    row: dict[str, object],
+    made: Batch,
+    known: dict[str, Known],
+    words: set[str],
+) -> None:
+    def work(tx: Transaction) -> None:
+        store.save(tx, [*made.new, *made.changed], known, at.now())
+        store.spell(tx, words)
+        runs.keep(tx, row)
+
+    await at.write(work)
+
+
+def _count(run: Run, window: Window, made: Batch) -> None:
+    counts = run.counts
+    for odd in made.odd:
+        run.is_odd(odd.isbn or f"a record before byte {window.end}", odd.reason)
+    counts.received += len(window.records)
+    counts.added += len(made.new)
+    counts.updated += len(made.changed)
+    counts.unchanged += len(made.unchanged)
+    media = [each.medium for each in made.new + made.changed]
+    media += [each.medium for each in made.unchanged]
+    counts.media = dict(Counter(counts.media) + Counter(each.value for each in media))
+    run.position = window.end
+
+
+def _tidy(at: Collecting, run: Run) -> None:
+    """Remove older catalogues; this one is kept until the next."""
+    name = _name(at, run)
+    of_this_collection = name.rsplit("-", 1)[0]
+    for path in at.spool.glob(f"{of_this_collection}-*"):
+        if path.name != name:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,89 @@
+"""The spool: a whole catalogue on disk, fetched once, and read a window at a time.
+
+The vendor asks that the whole catalogue be fetched sparingly. So it goes to a file as it comes;
+whatever happens to whoever reads it, the file is there. The last one is kept until the next.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+WINDOW = 256 * 1024  # bytes that are looked at together: about 150 titles, one transaction
+LONGEST = 16 * 1024 * 1024  # bytes of a record, and then some
+
+_decode = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_END = re.compile(rb"}\s*,")  # of a record, or of an object in one
+
+
+class NotACatalogue(ValueError):
+    """A file has no list of titles, or is cut off; the message says where."""
+
+
+class Window(NamedTuple):
+    """Some records of a catalogue."""
+
+    records: list[msgspec.Raw]
+    end: int  # bytes of the file up to here
+
+
+def windows(path: Path, start: int = 0) -> Iterator[Window]:
+    """The records of a file, from the end of an earlier window on.
+
+    Raises:
+        NotACatalogue: It is no JSON array, or ends within it.
+    """
+    with path.open("rb") as file:
+        if start == 0:
+            start = _beginning(file.read(4096))
+        file.seek(start)
+        rest = b""
+        while chunk := file.read(WINDOW):
+            rest += chunk
+            found = _complete(rest)
+            if found is not None:
+                records, length = found
+                start, rest = start + length, rest[length:]
+                yield Window(records, start)
+            elif len(rest) > LONGEST:
+                raise NotACatalogue(f"what begins at byte {start} is no list of titles")
+        last = _last(rest, start)
+        yield Window(last, start + len(rest))
+
+
+def _beginning(head: bytes) -> int:
+    """Where the first record begins."""
+    found = re.match(rb"(?:\xef\xbb\xbf)?\s*\[", head)
+    if found is None:
+        raise NotACatalogue(f"it is no list of titles; it begins {_shown(head)}")
+    return found.end()
+
+
+def _complete(text: bytes) -> tuple[list[msgspec.Raw], int] | None:
+    """As many whole records as `text` begins with, and their length with the comma after them.
+
+    A record ends at a brace, and so do objects in one: the right place is where what stands before
+    makes sense.
+    """
+    for end in reversed(list(_END.finditer(text))):
+        try:
+            return _decode(b"[" + text[: end.start() + 1] + b"]"), end.end()
+        except msgspec.DecodeError:
+            continue
+    return None
+
+
+def _last(text: bytes, start: int) -> list[msgspec.Raw]:
+    try:
+        return _decode(b"[" + text)
+    except msgspec.DecodeError as error:
+        raise NotACatalogue(f"it is cut off or damaged behind byte {start}: {error}") from error
+
+
+def _shown(head: bytes) -> str:
+    """The beginning of what came instead, for whoever has to find out."""
+    return repr(head[:80].decode("utf-8", "replace"))
