@@ -34,6 +34,8 @@ def test_the_vendors_own_links_are_asked_for_over_tls(host: str) -> None:
         "//api.oneclickdigital.com/",
         "",
         "http://[::1",
+        "https://api.oneclickdigital.com/v1/a b",
+        "https://api.oneclickdigital.com/v1/\x00",
         "http://169.254.169.254/latest",
     ],
 )
@@ -50,6 +52,14 @@ def test_a_vendor_of_our_own_is_not_the_vendor() -> None:
         address(f"http://api.oneclickdigital.com{PATH}", ours)
     with pytest.raises(ValueError, match="not the vendor's"):
         address(f"http://127.0.0.1:8081{PATH}", ours)
+
+
+@pytest.mark.parametrize("token", ["", "é" * 24, "abcdefgh\r\nX-Evil: 1", "a b c d e f"])
+async def test_what_is_no_token_is_not_sent(later: Client, vendor: Vendor, token: str) -> None:
+    with pytest.raises(BadInput):
+        await later.access_document(vendor.url + PATH, Secret(token))
+
+    assert vendor.asked == []
 
 
 async def test_a_link_elsewhere_is_not_asked_for(later: Client, vendor: Vendor) -> None:

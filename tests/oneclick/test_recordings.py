@@ -247,9 +247,13 @@ async def test_no_such_patron_comes_with_200(client: Client, vendor: Vendor) -> 
 
 
 async def test_no_such_patron_comes_with_404_later(later: Client, vendor: Vendor) -> None:
-    vendor.answers(Reply(404, as_json({"message": "Patron not found."})))
+    for body in (as_json({"message": "Patron not found."}), b"", b"{}"):
+        vendor.answers(Reply(404, body))
+        assert await later.find_patron("1305722625") is None
 
-    assert await later.find_patron("1305722625") is None
+    vendor.answers(Reply(404, b"<html>There is no such page</html>"))
+    with pytest.raises(BadAnswer):
+        await later.find_patron("1305722625")
 
 
 async def test_a_lookup_that_makes_no_sense_is_our_fault(client: Client, vendor: Vendor) -> None:

@@ -26,7 +26,7 @@ from bibliobus.oneclick.errors import (
     NotPermitted,
     VendorFault,
 )
-from bibliobus.oneclick.requests import NewPatron
+from bibliobus.oneclick.requests import Level, NewPatron
 from bibliobus.oneclick.settings import CollectionSettings
 from bibliobus.oneclick.transport import Call
 from tests.oneclick.vendor import TOKEN, Clock, Reply, Vendor, as_json, message
@@ -293,7 +293,7 @@ async def test_a_token_that_worked_is_not_the_likelier_fault(
     vendor.answers(FOUND, LIMITED)
     await client.find_patron("ada")
 
-    with pytest.raises(NotPermitted, match="limits how often we may ask"):
+    with pytest.raises(NotPermitted, match="likelier that we asked too often"):
         await client.checkin(1, ISBN)
 
     clock.pass_by(hours=2)
@@ -336,6 +336,7 @@ async def test_an_answer_has_an_end(client: Client, vendor: Vendor) -> None:
         (Reply(200, b"<html>"), BadAnswer),
         (Reply(200, b""), BadAnswer),
         (Reply(200, b"{}"), BadAnswer),
+        (Reply(200, b"<html>" + b" " * 5_000_000 + b"]"), BadAnswer),
         (Reply(200, LIMITED), NotPermitted),
         (Reply(503), VendorFault),
     ],
@@ -533,7 +534,9 @@ async def test_connections_of_somebody_elses_stay_open(vendor: Vendor) -> None:
     vendor.answers(FOUND)
     given = CollectionSettings(library_id=1931, url=vendor.url, token=TOKEN)
     async with httpx2.AsyncClient() as http:
-        async with Client(given, http=http) as client:
+        async with Client(given, http=http, level=Level.BASIC) as client:
             await client.find_patron("ada")
 
         assert not http.is_closed
+    assert vendor.asked[0].header("Accept-Media") == "basic"
+    assert (vendor.asked[0].header("User-Agent") or "").startswith("Bibliobus/")

@@ -64,7 +64,8 @@ def address(link: str, api: str) -> str:
         ValueError: It leads elsewhere than to the vendor's API.
     """
     parts, ours = urlsplit(link), urlsplit(api)
-    if parts.scheme not in ("http", "https") or "@" in parts.netloc:
+    strange = not link.isprintable() or " " in link
+    if strange or parts.scheme not in ("http", "https") or "@" in parts.netloc:
         raise ValueError("it is no address of the web")
     if parts.netloc.lower() != ours.netloc and not (
         ours.hostname in VENDOR_HOSTS and parts.netloc.lower() in VENDOR_HOSTS

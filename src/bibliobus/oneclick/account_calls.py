@@ -5,14 +5,12 @@ Source: spec/oneclick-api 1.8, 1.15.
 
 from __future__ import annotations
 
-import re
-
 from bibliobus.ils.errors import PatronNotFound
 from bibliobus.ils.secret import Secret
 from bibliobus.oneclick import requests
 from bibliobus.oneclick.answers import Action, bad_answer
 from bibliobus.oneclick.caller import Caller
-from bibliobus.oneclick.requests import NewPatron
+from bibliobus.oneclick.requests import NewPatron, is_token
 from bibliobus.oneclick.wire import Patron, PatronConfig, PatronFound, Private, decoder
 
 
@@ -117,4 +115,4 @@ class AccountCalls(Caller):
 
 
 def _secret(text: str | None) -> Secret | None:
-    return Secret(text) if text and re.fullmatch(r"[A-Za-z0-9._~+/=-]{8,4096}", text) else None
+    return Secret(text) if text and is_token(text) else None

@@ -146,7 +146,7 @@ NOT_FOUND: dict[Action, type[CirculationError]] = {
     Action.ADD_HOLD: ils.TitleNotFound,
     Action.CANCEL_HOLD: ils.HoldNotFound,
 }
-"""404 with a text that we do not know; one without any is no answer of the vendor's."""
+"""404 with a text that we do not know."""
 
 CONFLICT: dict[Action, type[Refused]] = {
     Action.CHECKOUT: ils.NotForLoan,
@@ -186,7 +186,7 @@ def _by_status(action: Action, answer: Answer, text: str) -> CirculationError:
             return ils.WrongPIN()
         case 401 | 403 | 407:
             return errors.NotPermitted(f"{said}: the token or the library id is wrong")
-        case 404 if text and is_json(answer.body) and action in NOT_FOUND:
+        case 404 if action in NOT_FOUND and _is_the_vendors(action, answer, text):
             return _made(NOT_FOUND[action], action, answer, "")
         case 409 if action is Action.CREATE_PATRON:
             return errors.AccountExists()  # without its words, which may have the card in them
@@ -200,6 +200,14 @@ def _by_status(action: Action, answer: Answer, text: str) -> CirculationError:
             return errors.VendorFault(said, may_stand=action.changes)
     done = answer.status < 400  # a redirect may lead on from what was done
     return bad_answer(action, answer, "no document describes this status", may_stand=done)
+
+
+def _is_the_vendors(action: Action, answer: Answer, text: str) -> bool:
+    """Whether a 404 is the vendor's own "not found", and not of a server at a wrong address. For
+    patrons some relied on the status alone."""
+    if action is Action.FIND_PATRON:
+        return not answer.body.strip() or is_json(answer.body)
+    return bool(text) and is_json(answer.body)
 
 
 def _made(

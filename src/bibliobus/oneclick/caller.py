@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 import httpx2
 
 from bibliobus.ils.errors import NotSupported
-from bibliobus.ils.secret import Secret
 from bibliobus.oneclick import requests
 from bibliobus.oneclick.answers import Action, bad_answer, decoded
 from bibliobus.oneclick.bodies import Answer, Decoder
@@ -119,8 +118,3 @@ class Caller:
     def _only_in(self, *eras: Era) -> None:
         if self.settings.era not in eras:
             raise NotSupported(f"the vendor has no such call in era {self.settings.era}")
-
-
-def bearer(secret: Secret | None) -> dict[str, str]:
-    """The headers of a call that no partner makes: with a patron's bearer token, or with none."""
-    return {} if secret is None else {"Authorization": f"Bearer {secret.reveal()}"}

@@ -51,6 +51,8 @@ class Listing:
             self._waiting += part
             if len(self._waiting) >= AT_ONCE:
                 await self._write()
+                if self._first != b"[":
+                    break  # whatever it is, the rest of it is not wanted
         await self._write()
         return Answer(200, b"[]" if self._first == b"[" else self._beginning)
 

@@ -14,7 +14,7 @@ from bibliobus.ils.secret import Secret
 from bibliobus.oneclick import access, requests
 from bibliobus.oneclick.access import AccessDocument, AccessReply
 from bibliobus.oneclick.answers import Action, bad_answer
-from bibliobus.oneclick.caller import Caller, bearer
+from bibliobus.oneclick.caller import Caller
 from bibliobus.oneclick.errors import BadInput
 from bibliobus.oneclick.transport import Call
 from bibliobus.oneclick.wire import CheckedOut, CheckoutReply, Held, decoder
@@ -138,7 +138,7 @@ class LoanCalls(Caller):
         problem = ""
         try:
             url = access.address(link, self.settings.api)
-            return Call(Action.ACCESS, url, bearer(token), self.settings.timeout_seconds)
+            return Call(Action.ACCESS, url, requests.bearer(token), self.settings.timeout_seconds)
         except ValueError as error:
             problem = str(error)
         raise BadInput(f"{Action.ACCESS.value}: {problem}", may_stand=False)

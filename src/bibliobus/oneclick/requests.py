@@ -8,6 +8,7 @@ Source: spec/oneclick-api 1.0, 1.8.3 (the fields of a new account, by era), 6 (r
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from urllib.parse import quote, urlencode
@@ -54,6 +55,24 @@ def headers(token: Secret, level: Level, *, empty: bool) -> dict[str, str]:
         "Content-Type": "application/json",
     }
     return fields | {"Content-Length": "0"} if empty else fields
+
+
+def bearer(token: Secret | None) -> dict[str, str]:
+    """The headers of a call that no partner makes: with a patron's bearer token, or with none.
+
+    Raises:
+        ValueError: It is no token.
+    """
+    if token is None:
+        return {}
+    if not is_token(token.reveal()):
+        raise ValueError("the bearer token has characters that no token has")
+    return {"Authorization": f"Bearer {token.reveal()}"}
+
+
+def is_token(text: str) -> bool:
+    """Whether a text can be a bearer token (RFC 6750, 2.1)."""
+    return re.fullmatch("[A-Za-z0-9._~+/-]{8,4096}=*", text) is not None
 
 
 def segment(action: Action, value: str) -> str:

@@ -157,9 +157,9 @@ class Transport:
     def _likelier(self, error: NotPermitted) -> NotPermitted:
         worked = self._worked_at is not None and self._clock() - self._worked_at < REMEMBERED
         hint = (
-            "the token worked within the last hour, so the vendor limits how often we may ask"
+            "the token worked within the last hour, so it is likelier that we asked too often"
             if worked
-            else "look at the token and the library id first; the vendor may limit us, too"
+            else "look at the token and the library id first; we may have asked too often, too"
         )
         return NotPermitted(f"{error}; {hint}", passing=error.passing)
 
