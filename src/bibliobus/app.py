@@ -43,6 +43,7 @@ from bibliobus.terminals.listening import host_and_port, is_here, written_addres
 
 logger = logging.getLogger(__name__)
 
+ONLY = "MAIN"  # an institution that nobody has named
 FILES_BESIDES = 100  # open ones that are no terminal's
 
 
@@ -76,7 +77,7 @@ async def opened(config: Config, *, changes_it: bool = True) -> AsyncIterator[Ap
     try:
         try:
             await database.write(
-                lambda tx: _configure(tx, config.institutions, changes_it=changes_it)
+                lambda tx: _configure(tx, _wanted_institutions(tx, config), changes_it=changes_it)
             )
         except CurrencyInUse as error:
             raise ConfigError(str(error)) from error
@@ -307,6 +308,13 @@ async def _keep_tidy(app: App) -> None:
         except Exception:  # it has to go on
             logger.exception("what time brings was left for later: a fault of ours")
         await asyncio.sleep(1 if more else 600)
+
+
+def _wanted_institutions(tx: Transaction, config: Config) -> Mapping[str, InstitutionSettings]:
+    """Those of the configuration. The guide's `config.json` names none, and needs one."""
+    if config.institutions or not config.oneclick or stored_institutions(tx):
+        return config.institutions
+    return {ONLY: InstitutionSettings()}
 
 
 def _configure(

@@ -32,6 +32,8 @@ DATABASE = click.option(
     "--database", metavar="URL", help="sqlite:///PATH or postgresql://USER@HOST/NAME."
 )
 
+GUIDE = "config.json"
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
@@ -222,10 +224,12 @@ class Lazy(click.Group):
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         from importlib import import_module
+        from keyword import iskeyword
 
         if name not in self.modules:
             return None
-        command: click.Command = getattr(import_module(f"bibliobus.{self.modules[name]}"), name)
+        module = import_module(f"bibliobus.{self.modules[name]}")
+        command: click.Command = getattr(module, f"{name}_" if iskeyword(name) else name)
         return command
 
 
@@ -242,6 +246,12 @@ class _Terminal(Lazy):
     modules: ClassVar = dict.fromkeys(("add", "list", "revoke"), "terminal_commands")
 
 
+class _OneClick(Lazy):
+    modules: ClassVar = dict.fromkeys(
+        ("import", "delta", "availability", "status"), "oneclick_commands"
+    )
+
+
 @main.group(cls=_SIP)
 def sip() -> None:
     """Tools for SIP2: what a line means, what is wrong with a dialogue, a terminal, and many."""
@@ -250,6 +260,11 @@ def sip() -> None:
 @main.group(cls=_Terminal)
 def terminal() -> None:
     """Who may connect to the SIP2 door, and as what."""
+
+
+@main.group(cls=_OneClick)
+def oneclick() -> None:
+    """The e-book vendor OneClickdigital: its catalogue, and what can be borrowed."""
 
 
 @main.group()
@@ -322,11 +337,16 @@ async def _mark(barcode: str, condition: str, institution: str | None, config: C
 
 
 def chosen_config(config_file: Path | None, database: str | None) -> Config:
-    """What the options say: a file, a database, or a file whose database is another one."""
+    """What the options say: a file, a database, or a file whose database is another one. Without
+    options it is the `config.json` that lies here, if one does."""
+    from pathlib import Path
+
     from msgspec.structs import replace
 
     from bibliobus.config import Config, ConfigError, DatabaseConfig, read_config
 
+    if config_file is None and database is None and Path(GUIDE).exists():
+        config_file = Path(GUIDE)
     if config_file is None and database is None:
         raise click.UsageError("Say which library: --config FILE or --database URL.")
     try:

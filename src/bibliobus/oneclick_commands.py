@@ -1,8 +1,9 @@
-"""`bibliobus oneclick import`, `delta`, `availability` and `status`: a vendor's catalogue in ours."""
+"""`bibliobus oneclick`: a vendor's catalogue in ours, and what of it can be borrowed."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,7 +77,7 @@ def _run(
     database: str | None,
     again: bool = False,
 ) -> None:
-    from bibliobus.collections import Wanted
+    from bibliobus.jobs import Wanted
 
     config = chosen_config(config_file, database)
     wanted = Wanted(job, again=again, may_shrink=allow_shrinking, if_due=if_due)
@@ -85,7 +86,7 @@ def _run(
 
 async def _do(config: Config, collection: str, wanted: Any, *, as_json: bool) -> None:
     from bibliobus.app import opened
-    from bibliobus.collections import do
+    from bibliobus.jobs import do
     from bibliobus.oneclick.collecting import JobError
 
     words = {
@@ -134,7 +135,7 @@ class _Progress:
     def __call__(self, done: int, of: int) -> None:
         if self._hidden:
             return
-        if not click.get_text_stream("stdout").isatty():
+        if not sys.stdout.isatty():
             tenths = done * 10 // max(of, 1)
             if tenths > self._told:
                 click.echo(f"{tenths * 10} %")
@@ -153,7 +154,7 @@ class _Progress:
 
 async def _status(config: Config, *, as_json: bool) -> None:
     from bibliobus.app import opened
-    from bibliobus.collections import states
+    from bibliobus.jobs import states
 
     async with opened(config, changes_it=False) as app:
         found = await states(app, config)

@@ -185,6 +185,24 @@ def title_of(tx: Transaction, collection: str, isbn: str) -> Found | None:
     return None if row is None else _found(*row)
 
 
+def counts(tx: Transaction, collection: str) -> dict[str, dict[str, int]]:
+    """How many titles of each medium a collection has, and how many of them are owned, available
+    and withdrawn."""
+    rows = tx.rows(
+        "SELECT medium, sum(CASE WHEN withdrawn_at IS NULL THEN 1 ELSE 0 END),"
+        " sum(CASE WHEN withdrawn_at IS NULL AND owned THEN 1 ELSE 0 END),"
+        " sum(CASE WHEN withdrawn_at IS NULL AND available THEN 1 ELSE 0 END),"
+        " sum(CASE WHEN withdrawn_at IS NULL THEN 0 ELSE 1 END) FROM titles"
+        " WHERE institution = :institution AND collection = :collection"
+        " GROUP BY medium ORDER BY medium",
+        collection=collection,
+    )
+    return {
+        medium: {"titles": titles, "owned": owned, "available": free, "withdrawn": withdrawn}
+        for medium, titles, owned, free, withdrawn in rows
+    }
+
+
 def is_lent(found: Found) -> bool:
     """Whether a vendor lends this title here: an e-book or e-audio that the library owns."""
     return found.title.medium in LENDABLE and bool(found.owned)

@@ -1,0 +1,5 @@
+"""`python -m bibliobus` is `bibliobus`."""
+
+from bibliobus.cli import main
+
+main()

@@ -1,0 +1,183 @@
+"""The jobs of vendors' collections: wired, done when asked or when due, and told of."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bibliobus.app import App
+from bibliobus.catalogue import store
+from bibliobus.config import Config, ConfigError
+from bibliobus.database import DatabaseError, Transaction
+from bibliobus.oneclick import Client, CollectionSettings, runs
+from bibliobus.oneclick.availability import update_availability
+from bibliobus.oneclick.collecting import Collecting, collecting
+from bibliobus.oneclick.delta import apply_delta
+from bibliobus.oneclick.importing import import_catalogue
+from bibliobus.oneclick.runs import Job, Run
+from bibliobus.oneclick.scheduling import due
+
+logger = logging.getLogger(__name__)
+
+EVERY = 60.0  # seconds: how often `serve` looks whether something is due
+TOLD = 5  # runs, by `status`
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What somebody wants done."""
+
+    job: str  # of `Job`
+    again: bool = False
+    may_shrink: bool = False
+    if_due: bool = False
+
+
+async def do(
+    app: App,
+    config: Config,
+    name: str,
+    wanted: Wanted,
+    tell: Callable[[int, int], None] = lambda done, of: None,
+) -> Run | None:
+    """Do a job to a collection of the configuration; None: it is not due.
+
+    Raises:
+        JobError: It was not done, and why.
+        Taken: Another process is at this collection.
+        ConfigError: The collection's settings make no sense here.
+        VendorError: The vendor did not do its part.
+    """
+    settings = config.oneclick[name]
+    institution = _institution_of(app, name, settings)
+    job = Job(wanted.job)
+    async with (
+        _client(settings, name) as client,
+        collecting(
+            app.database, institution, name, client, spool=_spool(app, settings), tell=tell
+        ) as at,
+    ):
+        if wanted.if_due and await _due(at, settings) is not job:
+            return None
+        if job is Job.IMPORT:
+            return await import_catalogue(at, again=wanted.again, may_shrink=wanted.may_shrink)
+        if job is Job.DELTA:
+            return await apply_delta(at, may_shrink=wanted.may_shrink)
+        return await update_availability(at, may_shrink=wanted.may_shrink)
+
+
+async def states(app: App, config: Config) -> dict[str, dict[str, Any]]:
+    """What is in each collection, and what was done last: plain values, as JSON has them."""
+    return {name: await _state(app, name, settings) for name, settings in config.oneclick.items()}
+
+
+async def _state(app: App, name: str, settings: CollectionSettings) -> dict[str, Any]:
+    institution = _institution_of(app, name, settings)
+
+    def work(tx: Transaction) -> dict[str, Any]:
+        history = runs.history(tx, name)
+        covered_until = runs.covered_until(tx, name)
+        job = due(history, settings, datetime.now(UTC))
+        return {
+            "institution": institution,
+            "library_id": settings.library_id,
+            "covered_until": None if covered_until is None else covered_until.isoformat(),
+            "titles": store.counts(tx, name),
+            "runs": [_told(run) for run in history[:TOLD]],
+            "due": None if job is None else job.value,
+        }
+
+    return await app.database.read(work, institution)
+
+
+async def keep_up(app: App, config: Config, file: Path) -> None:
+    """Have what is due done, for ever, each job by a process of its own: an import works hard, and
+    terminals would wait for it.
+
+    Args:
+        app: Whose history says what is due.
+        config: With the collections.
+        file: The configuration's, for those processes.
+    """
+    scheduled = {name: its for name, its in config.oneclick.items() if its.scheduled}
+    while scheduled:
+        for name, settings in scheduled.items():
+            try:
+                job = (await _state(app, name, settings))["due"]
+            except (ConfigError, DatabaseError) as error:
+                logger.warning("collection %s was left for later: %s", name, error)
+                continue
+            if job is not None:
+                await _in_a_process(job, name, file)
+        await asyncio.sleep(EVERY)
+
+
+async def _in_a_process(job: str, name: str, file: Path) -> None:
+    command = ("-m", "bibliobus", "oneclick", job, "--if-due", "--json")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *command, "--collection", name, "--config", str(file),
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        _, said = await process.communicate()
+    except asyncio.CancelledError:
+        process.terminate()  # it goes on from there the next time
+        await process.wait()
+        raise
+    if process.returncode:
+        words = said.decode(errors="replace").strip().splitlines()
+        logger.warning("%s of %s: %s", job, name, words[-1] if words else "it failed")
+    else:
+        logger.info("%s of %s was done", job, name)
+
+
+async def _due(at: Collecting, settings: CollectionSettings) -> Job | None:
+    history = await at.read(lambda tx: runs.history(tx, at.collection))
+    return due(history, settings, at.now())
+
+
+def _client(settings: CollectionSettings, name: str) -> Client:
+    try:
+        return Client(settings)
+    except ValueError as error:
+        raise ConfigError(f"oneclick.{name}: {error}") from error
+
+
+def _institution_of(app: App, name: str, settings: CollectionSettings) -> str:
+    if settings.institution in app.institutions:
+        return settings.institution
+    if not settings.institution and len(app.institutions) == 1:
+        return next(iter(app.institutions))
+    known = ", ".join(app.institutions) or "none is there"
+    raise ConfigError(f"oneclick.{name}: say of which institution it is: {known}")
+
+
+def _spool(app: App, settings: CollectionSettings) -> Path:
+    """The folder of whole catalogues: as set, or beside the database, or where state belongs."""
+    if settings.spool is not None:
+        return Path(settings.spool)
+    if app.database.url.startswith("sqlite:///"):
+        return Path(app.database.url.removeprefix("sqlite:///") + "-spool")
+    state = os.environ.get("STATE_DIRECTORY") or os.environ.get("XDG_STATE_HOME")
+    if state:
+        return Path(state) / "bibliobus-spool"
+    return Path(tempfile.gettempdir()) / f"bibliobus-spool-{os.getuid()}"
+
+
+def _told(run: Run) -> dict[str, Any]:
+    return {
+        "job": run.job.value,
+        "began_at": run.began_at.isoformat(),
+        "outcome": None if run.outcome is None else run.outcome.value,
+        "told": str(run.counts),
+        "note": run.note,
+    }
