@@ -252,6 +252,15 @@ def terminal() -> None:
     """Who may connect to the SIP2 door, and as what."""
 
 
+@main.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def sandbox(arguments: tuple[str, ...]) -> None:
+    """Pretend to be the e-book vendor OneClickdigital, whose own service is gone."""
+    from bibliobus.sandbox_commands import sandbox as command
+
+    command.main(arguments, prog_name="bibliobus sandbox")
+
+
 @main.group()
 def config() -> None:
     """The configuration file."""
