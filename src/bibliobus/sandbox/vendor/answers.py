@@ -40,6 +40,8 @@ NOT_AUTHORISED = (
     "This endpoint can be called by authorized trusted app, authenticated patron, and trusted"
     " partner only."
 )
+NO_RESOURCE = "No HTTP resource was found that matches the request URI."
+NO_METHOD = "The requested resource does not support this http method."
 NO_RENEWAL = "The checkout cannot be renewed."  # ours: no refused renewal was ever recorded
 SUCCESS = {"message": "success"}
 

@@ -81,20 +81,26 @@ def delta(call: Call) -> Answer:
     ])  # fmt: skip
 
 
+def withdrawn(call: Call) -> Answer:
+    """What the last era says of `media/delta`."""
+    says = "media/delta was withdrawn in 2020; ask book-holdings/delta, or an earlier era."
+    raise refused(404, answers.NO_RESOURCE, says)
+
+
 def snapshots(call: Call) -> Answer:
     """The days between which `book-holdings/delta` can tell what changed; from E4."""
-    collection = call.vendor.collection
-    rows = []
-    for day in _snapshot_days(call):
-        counts = [collection.count_on(day, medium) for medium in MEDIA]
-        rows.append({
+    days = _snapshot_days(call)
+    counts = [call.vendor.collection.counts_on(days, medium) for medium in MEDIA]
+    return Answer([
+        {
             "tenantId": call.vendor.settings.library_id,
             "asOf": str(day),
-            "eBookCount": counts[0],
-            "eAudioCount": counts[1],
-            "totalCount": sum(counts),
-        })  # fmt: skip
-    return Answer(rows)
+            "eBookCount": ebooks,
+            "eAudioCount": eaudio,
+            "totalCount": ebooks + eaudio,
+        }
+        for day, ebooks, eaudio in zip(days, *counts, strict=True)
+    ])  # fmt: skip
 
 
 def holdings_delta(call: Call) -> Answer:

@@ -47,7 +47,9 @@ class Title:
         return 1_000_000 + self.position
 
 
-_COLUMNS = "position, isbn, title_id, medium, code, copies, owned, held, loans, body"
+_SELECT = (
+    "SELECT position, isbn, title_id, medium, code, copies, owned, held, loans, body FROM titles"
+)
 
 
 class Collection:
@@ -76,10 +78,8 @@ class Collection:
         loaded = 0
         with self._state.transaction():
             for media_object, copies in titles:
-                if self._state.row("SELECT 1 FROM titles WHERE isbn = ?", media_object["isbn"]):
-                    continue  # a dump may have a row twice
-                self._insert(media_object, copies, day, owned=True)
-                loaded += 1
+                # A dump may have a row twice; the first one counts.
+                loaded += self._insert(media_object, copies, day, owned=True) is not None
         return loaded
 
     def add(
@@ -92,7 +92,7 @@ class Collection:
                 self._replace(known, media_object, copies, owned=owned)
                 position = known.position
             else:
-                position = self._insert(media_object, copies, day, owned=owned)
+                position = self._insert(media_object, copies, day, owned=owned) or 0
             if owned and not (known and known.held and known.owned):
                 self._note(position, day, 1)
         title = self.find(media_object["isbn"])
@@ -166,14 +166,17 @@ class Collection:
         days = daily + [day for day in older if day.day == 1]
         return [day for day in days if not (gaps and day.toordinal() % 19 == 0)]
 
-    def count_on(self, day: date, medium: str) -> int:
-        """How many the library held at the end of a day."""
-        since = self._state.value(
-            "SELECT sum(change) FROM holding_events JOIN titles ON position = title"
-            " WHERE day > ? AND medium = ?",
-            day.isoformat(), medium,
-        )  # fmt: skip
-        return self.count(medium) - (since or 0)
+    def counts_on(self, days: Iterable[date], medium: str) -> list[int]:
+        """How many the library held at the end of each day."""
+        events = self._state.rows(
+            "SELECT day, change FROM holding_events JOIN titles ON position = title"
+            " WHERE medium = ?",
+            medium,
+        )
+        now = self.count(medium)
+        return [
+            now - sum(change for then, change in events if then > day.isoformat()) for day in days
+        ]
 
     def changes(self, begin: date, end: date) -> tuple[list[Title], list[Title]]:
         """What is held at the end of the last day and was not at that of the first; the reverse."""
@@ -187,18 +190,21 @@ class Collection:
 
     def _insert(
         self, media_object: dict[str, Any], copies: int | None, day: date, *, owned: bool
-    ) -> int:
+    ) -> int | None:
+        """Write a new title; where it is, or None if its ISBN is there already."""
         row = (
             media_object["isbn"], media_object["titleId"], media_object["mediaType"],
             _code(media_object), copies, owned, day.isoformat(), *_sort_keys(media_object),
             msgspec.json.encode(media_object),
         )  # fmt: skip
         position = self._state.value(
-            "INSERT INTO titles (isbn, title_id, medium, code, copies, owned, added_on,"
+            "INSERT OR IGNORE INTO titles (isbn, title_id, medium, code, copies, owned, added_on,"
             " sort_title, sort_author, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " RETURNING position",
             *row,
         )
+        if position is None:
+            return None
         self.index.add(position, media_object, owned=owned, words=True)
         return int(position)
 
@@ -221,14 +227,14 @@ class Collection:
         )  # fmt: skip
 
     def _one(self, condition: str, value: str | int) -> Title | None:
-        rows = self._titles(f"{condition} LIMIT 1", (value,))
+        rows = self._titles(f"WHERE {condition} LIMIT 1", (value,))
         return rows[0] if rows else None
 
     def _chunks(self, condition: str, values: tuple[str, ...]) -> Iterator[list[Title]]:
         after = (-(2**62), 0)
         while True:
             chunk = self._titles(
-                f"{condition} AND (title_id, position) > (?, ?)"
+                f"INDEXED BY titles_in_order WHERE {condition} AND (title_id, position) > (?, ?)"
                 f" ORDER BY title_id, position LIMIT {CHUNK}",
                 (*values, *after),
             )
@@ -237,11 +243,8 @@ class Collection:
             yield chunk
             after = (chunk[-1].title_id, chunk[-1].position)
 
-    def _titles(self, condition: str, values: tuple[Any, ...]) -> list[Title]:
-        rows = self._state.rows(
-            f"SELECT {_COLUMNS} FROM titles WHERE {condition}",  # noqa: S608 - conditions are ours
-            *values,
-        )
+    def _titles(self, clauses: str, values: tuple[Any, ...]) -> list[Title]:
+        rows = self._state.rows(f"{_SELECT} {clauses}", *values)
         return [_title(row) for row in rows]
 
 

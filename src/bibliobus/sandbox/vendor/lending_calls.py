@@ -129,12 +129,12 @@ def _document(call: Call, title: Title, loan: Loan) -> dict[str, Any]:
     links, until = call.vendor.links, _link_end(call)
     if title.medium == "eAudio":
         url = links.link(call.base, title.isbn, f"{_part(call, title).name}.mp3", until)
-        return {"url": url, "type": "audio/mpeg"}
+        return {"type": "audio/mpeg", "url": url}
     url = links.link(
         call.base, title.isbn, f"{title.code}.acsm", until,
         transaction=str(loan.transaction_id), due=str(loan.expires_on),
     )  # fmt: skip
-    return {"url": url, "type": "application/vnd.adobe"}  # sic
+    return {"type": "application/vnd.adobe", "url": url}  # sic
 
 
 def _part(call: Call, title: Title) -> Part:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
 CHUNK = 1 << 20
+_BETWEEN = re.compile(r"[\s,]*")
 _NEEDED = {"isbn": str, "mediaType": str, "titleId": int}
 
 
@@ -36,21 +38,26 @@ def _elements(file: TextIO) -> Iterator[Any]:
     text = file.read(CHUNK).lstrip()
     if not text.startswith("["):
         raise ValueError("this is not a JSON array, as media/all answers.")
-    text = text[1:]
+    at = 1
     while True:
-        text = text.lstrip(" \t\r\n,")
-        if text.startswith("]"):
+        at = _between(text, at)
+        if text.startswith("]", at):
             return
         try:
-            element, end = read(text)
+            element, at = read(text, at)
         except ValueError:
-            more = file.read(max(CHUNK, len(text)))
+            more = file.read(max(CHUNK, len(text) - at))
             if not more:
                 raise
-            text += more
+            text, at = text[at:] + more, 0
             continue
         yield element
-        text = text[end:]
+
+
+def _between(text: str, at: int) -> int:
+    """Where the next element begins, or the end."""
+    found = _BETWEEN.match(text, at)
+    return found.end() if found else at
 
 
 def _checked(element: Any, number: int) -> dict[str, Any]:

@@ -30,6 +30,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("media/all", "GET", f"{_L}/media", catalogue.whole_catalogue, "The same."),
     Endpoint("media/delta", "GET", f"{_L}/media/delta", catalogue.delta,
              "What was bought and given up from `begin` to `end`.", eras=_DELTAS),
+    Endpoint("media/delta", "GET", f"{_L}/media/delta", catalogue.withdrawn, "404: it is gone.",
+             eras=_LATE),
     Endpoint("media/{medium}", "GET", f"{_L}/media/{{medium}}", catalogue.catalogue_of_medium,
              "Every title of one medium."),
     Endpoint("media/{isbn}", "GET", f"{_L}/media/{{isbn}}", catalogue.one_title,

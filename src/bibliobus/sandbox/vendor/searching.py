@@ -205,5 +205,5 @@ def _texts(media_object: dict[str, Any]) -> tuple[str, str, str, str]:
 
     return (
         text("title"), text("authors"), text("narrators"),
-        text("seriesName", "publisher", "isbn", "description"),
+        text("seriesName", "publisher", "isbn"),
     )  # fmt: skip

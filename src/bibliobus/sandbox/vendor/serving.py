@@ -188,10 +188,11 @@ def _authorise(endpoint: Endpoint, call: Call) -> None:
 
 def _no_such_call(methods: set[str], era: str) -> Answer:
     if methods:
-        message = "The requested resource does not support this http method."
-        return Answer({"message": message}, 405, says=f"It supports {', '.join(sorted(methods))}.")
-    message = "No HTTP resource was found that matches the request URI."
-    return Answer({"message": message}, 404, says=f"There is no such endpoint in era {era}.")
+        return Answer(
+            {"message": answers.NO_METHOD}, 405, says=f"It supports {', '.join(sorted(methods))}."
+        )
+    says = f"There is no such endpoint in era {era}."
+    return Answer({"message": answers.NO_RESOURCE}, 404, says=says)
 
 
 async def _body(request: Request) -> bytes | None:

@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS titles (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS titles_in_order ON titles (title_id, position);
 CREATE INDEX IF NOT EXISTS titles_of_code ON titles (code);
+CREATE INDEX IF NOT EXISTS titles_shown ON titles (medium, held, owned);
 CREATE INDEX IF NOT EXISTS titles_scarce ON titles (copies) WHERE copies IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS holding_events (
