@@ -267,6 +267,15 @@ def oneclick() -> None:
     """The e-book vendor OneClickdigital: its catalogue, and what can be borrowed."""
 
 
+@main.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def sandbox(arguments: tuple[str, ...]) -> None:
+    """Pretend to be the e-book vendor OneClickdigital, whose own service is gone."""
+    from bibliobus.sandbox_commands import sandbox as command
+
+    command.main(arguments, prog_name="bibliobus sandbox")
+
+
 @main.group()
 def config() -> None:
     """The configuration file."""
