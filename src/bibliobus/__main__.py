@@ -2,4 +2,5 @@
 
 from bibliobus.cli import main
 
-main()
+if __name__ == "__main__":  # processes of an import read this file, too
+    main()

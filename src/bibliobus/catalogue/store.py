@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from bibliobus.catalogue.records import Contributor, Medium, Role, Title
-from bibliobus.catalogue.terms import flags, terms_of, words_of
+from bibliobus.catalogue.terms import analysed, flags
 from bibliobus.database import Transaction, to_database
 
 INDEXED_TOGETHER = 500
@@ -74,8 +74,8 @@ def incoming(
         "language": title.language, "record": _encode(title).decode(),
         "fingerprint": fingerprint, "owned": owned,
     }  # fmt: skip
-    found = terms_of(title, institution=institution, collection=collection)
-    return Incoming(title.medium, fingerprint, row, " ".join(found), words_of(title))
+    found = analysed(title, institution=institution, collection=collection)
+    return Incoming(title.medium, fingerprint, row, " ".join(found.terms), found.words)
 
 
 def known_titles(tx: Transaction, collection: str) -> dict[str, Known]:
@@ -218,9 +218,7 @@ def index_titles(tx: Transaction) -> None:
             most=INDEXED_TOGETHER,
         )
     ]:
-        titles = read(tx, keys)
-        _index_again(tx, titles)
-        spell(tx, {word for each in titles for word in words_of(each.title)})
+        spell(tx, _index_again(tx, read(tx, keys)))
         tx.many(
             "UPDATE titles SET indexed = TRUE WHERE institution = :institution AND key = :key",
             [{"key": key} for key in keys],
@@ -248,20 +246,21 @@ def _index(tx: Transaction, terms: Mapping[int, str]) -> None:
     )
 
 
-def _index_again(tx: Transaction, titles: Sequence[Found]) -> None:
-    """Put the terms of titles into the index, in the place of those that are there."""
+def _index_again(tx: Transaction, titles: Sequence[Found]) -> set[str]:
+    """Put the terms of titles into the index, in the place of those that are there; their words."""
     _unindex(tx, [each.key for each in titles])
-    _index(tx, {each.key: _terms(tx, each) for each in titles})
+    terms, words = {}, set()
+    for each in titles:
+        found = analysed(each.title, institution=tx.institution, collection=each.collection)
+        owned = each.collection is None or each.owned
+        terms[each.key] = f"{' '.join(found.terms)} {flags(owned, each.available)}"
+        words |= found.words
+    _index(tx, terms)
+    return words
 
 
 def _unindex(tx: Transaction, keys: Iterable[int]) -> None:
     tx.many("DELETE FROM title_terms WHERE rowid = :key", [{"key": key} for key in keys])
-
-
-def _terms(tx: Transaction, found: Found) -> str:
-    terms = terms_of(found.title, institution=tx.institution, collection=found.collection)
-    owned = found.collection is None or found.owned
-    return f"{' '.join(terms)} {flags(owned, found.available)}"
 
 
 def _found(

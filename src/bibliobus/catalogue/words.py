@@ -49,7 +49,7 @@ def tokens(text: str) -> list[str]:
 
 def words(text: str) -> list[str]:
     """The words of a text, folded; `d'Urbervilles` is two."""
-    return [part for token in tokens(text) for part in _parts(token)]
+    return [part for token in tokens(text) for part in parts(token)]
 
 
 def joined(text: str) -> str:
@@ -57,16 +57,18 @@ def joined(text: str) -> str:
     return "".join(words(text))
 
 
-def forms(token: str, language: str | None) -> tuple[str, ...]:
+def forms(token: str, language: str | None) -> set[str]:
     """What a token is found by: itself, folded, its stem, and if it has apostrophes, its parts."""
-    parts = _PART.split(token)
-    if len(parts) > 1:
-        parts.append("".join(parts))
-    return tuple({form for part in parts for form in (fold(part), stem(part, language))})
+    if token.isalnum():
+        return {fold(token), stem(token, language)}
+    several = _PART.split(token)
+    several.append("".join(several))
+    return {form for part in several for form in (fold(part), stem(part, language))}
 
 
 @lru_cache(maxsize=50_000)
-def _parts(token: str) -> tuple[str, ...]:
+def parts(token: str) -> tuple[str, ...]:
+    """What a token is made of, folded."""
     return tuple(map(fold, _PART.split(token)))
 
 

@@ -9,16 +9,14 @@ Source: spec/oneclick-api 1.4, 3.1, 4.2.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bibliobus.catalogue import Medium, store
 from bibliobus.catalogue.store import Known
 from bibliobus.database import Transaction
-from bibliobus.oneclick import runs
 from bibliobus.oneclick.collecting import Collecting, JobError, Shrinks, check_shrinking
-from bibliobus.oneclick.delta import count_batch
 from bibliobus.oneclick.errors import VendorError
-from bibliobus.oneclick.incoming import batch
+from bibliobus.oneclick.incoming import ready, sift
 from bibliobus.oneclick.runs import Job, Run
 from bibliobus.oneclick.wire import Availability
 
@@ -115,19 +113,12 @@ async def _add(at: Collecting, run: Run, rows: dict[str, bool], known: dict[str,
         if record is None:
             run.is_odd(isbn, "the vendor lists it, and does not know it")
     records = [record for record in found if record is not None]
-    made = batch(records, known, set(), institution=at.institution, collection=at.collection)
-    count_batch(run, made)
-    new = [*made.new, *made.changed]
-    row = runs.row(run)
+    sifted = sift(records, known, set())
+    made = await asyncio.to_thread(ready, sifted.wanted, at.institution, at.collection)
 
-    def work(tx: Transaction) -> None:
-        saved = store.save(tx, new, known, at.now())
-        store.spell(tx, {word for each in new for word in each.words})
-        flags = {
-            it.key: _flags(at, it, rows.get(str(each.row["isbn"]), False))
-            for each, it in zip(new, saved, strict=True)
-        }
+    def mark(tx: Transaction, saved: Sequence[Known]) -> None:
+        pairs = zip(made.titles, saved, strict=True)
+        flags = {it.key: _flags(at, it, rows[str(each.row["isbn"])]) for each, it in pairs}
         store.set_flags(tx, at.collection, flags)
-        runs.keep(tx, row)
 
-    await at.write(work)
+    await at.keep_titles(run, sifted, made, known, await at.read(store.spelt), mark)

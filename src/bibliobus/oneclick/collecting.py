@@ -6,7 +6,7 @@ ever works on a collection, also when one of them was asleep for a while.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from bibliobus.database.leases import Lease, leased
 from bibliobus.oneclick import runs
 from bibliobus.oneclick.client import Client
 from bibliobus.oneclick.errors import VendorError
+from bibliobus.oneclick.incoming import Ready, Sifted
 from bibliobus.oneclick.runs import Job, Outcome, Run
 from bibliobus.oneclick.spool import NotACatalogue
 
@@ -48,6 +49,10 @@ def _silent(done: int, of: int) -> None:
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _nothing_more(tx: Transaction, saved: Sequence[Known]) -> None:
+    pass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +116,38 @@ class Collecting:
         """All titles that were ever in this collection, by ISBN."""
         return await self.read(lambda tx: store.known_titles(tx, self.collection))
 
+    async def keep_titles(
+        self,
+        run: Run,
+        sifted: Sifted,
+        made: Ready,
+        known: Mapping[str, Known],
+        spelt: set[str],
+        and_then: Callable[[Transaction, Sequence[Known]], None] = _nothing_more,
+    ) -> None:
+        """Keep records that were made ready, count them, and write down how far the run has come.
+
+        Args:
+            run: Which is at the end of these records, as far as it counts.
+            sifted: What was known of them before they were read.
+            made: What was read.
+            known: All titles of the collection, by ISBN, as they were before.
+            spelt: The words that are remembered already; those of these titles are added.
+            and_then: What belongs into the same transaction, with the titles as they stand then.
+        """
+        _count(run, sifted, made, known)
+        row, now = runs.row(run), self.now()
+        words = {word for each in made.titles for word in each.words} - spelt
+
+        def work(tx: Transaction) -> None:
+            saved = store.save(tx, made.titles, known, now)
+            store.spell(tx, words)
+            and_then(tx, saved)
+            runs.keep(tx, row)
+
+        await self.write(work)
+        spelt |= words
+
     async def withdraw(self, run: Run, keys: Collection[int]) -> None:
         """Take titles out of circulation, and count them."""
         for some in _chunks(keys):
@@ -145,6 +182,16 @@ class Collecting:
     async def settle(self) -> None:
         """Have searches be quick again."""
         await self.database.write(lambda tx: tx.settle("title_terms"), self.institution)
+
+
+def _count(run: Run, sifted: Sifted, made: Ready, known: Mapping[str, Known]) -> None:
+    for isbn, reason in (*sifted.odd, *made.odd):
+        run.is_odd(isbn or "a record without an ISBN", reason)
+    before = [known.get(str(each.row["isbn"])) for each in made.titles]
+    changed = sum(1 for each in before if each is not None and not each.withdrawn)
+    run.counts.added += len(made.titles) - changed
+    run.counts.updated += changed
+    run.counts.unchanged += len(sifted.unchanged)
 
 
 def check_shrinking(going: int, of: int, what: str) -> None:

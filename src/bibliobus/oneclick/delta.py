@@ -15,13 +15,11 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from bibliobus.catalogue import store
-from bibliobus.catalogue.store import Known
-from bibliobus.database import Transaction
 from bibliobus.oneclick import runs
 from bibliobus.oneclick.collecting import Collecting, check_shrinking
 from bibliobus.oneclick.errors import BadInput
 from bibliobus.oneclick.importing import import_catalogue
-from bibliobus.oneclick.incoming import Batch, batch, isbn_of
+from bibliobus.oneclick.incoming import isbn_of, ready, sift
 from bibliobus.oneclick.runs import Job, Run
 from bibliobus.oneclick.wire import Holding, RemovedTitle
 
@@ -133,7 +131,7 @@ def spans(watermark: date, today: date) -> Iterator[tuple[date, date]]:
 
 
 async def _apply(at: Collecting, run: Run, changes: _Changes, *, may_shrink: bool) -> None:
-    known = await at.known()
+    known, spelt = await at.known(), await at.read(store.spelt)
     there = {isbn: it.key for isbn, it in known.items() if not it.withdrawn}
     run.counts.received += len(changes.came) + len(changes.left)
     left = {isbn for isbn in changes.left if isbn is not None}
@@ -148,7 +146,9 @@ async def _apply(at: Collecting, run: Run, changes: _Changes, *, may_shrink: boo
     for some in _chunks(wanted):
         records = await _records(at, run, some, changes, both)
         gone |= (both & there.keys() & set(some)) - {isbn_of(raw) for raw in records}
-        await _keep(at, run, records, known)
+        sifted = sift(records, known, set())
+        made = await asyncio.to_thread(ready, sifted.wanted, at.institution, at.collection)
+        await at.keep_titles(run, sifted, made, known, spelt)
     await at.withdraw(run, [there[isbn] for isbn in gone])
     run.counts.unchanged += len((left - both) - there.keys())
 
@@ -168,30 +168,6 @@ async def _records(
         elif isbn not in both:
             run.is_odd(isbn, "the vendor announced it, and does not know it")
     return records
-
-
-async def _keep(
-    at: Collecting, run: Run, records: Iterable[bytes], known: dict[str, Known]
-) -> None:
-    made = batch(records, known, set(), institution=at.institution, collection=at.collection)
-    count_batch(run, made)
-    row = runs.row(run)
-
-    def work(tx: Transaction) -> None:
-        store.save(tx, [*made.new, *made.changed], known, at.now())
-        store.spell(tx, {word for each in (*made.new, *made.changed) for word in each.words})
-        runs.keep(tx, row)
-
-    await at.write(work)
-
-
-def count_batch(run: Run, made: Batch) -> None:
-    """Add what is done about some records to what a run tells."""
-    for odd in made.odd:
-        run.is_odd(odd.isbn or "a record", odd.reason)
-    run.counts.added += len(made.new)
-    run.counts.updated += len(made.changed)
-    run.counts.unchanged += len(made.unchanged)
 
 
 def _isbns(titles: Iterable[RemovedTitle | Holding]) -> Iterator[str | None]:

@@ -12,19 +12,21 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections import Counter
+from collections import Counter, deque
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from bibliobus.catalogue import store
 from bibliobus.catalogue.store import Known
-from bibliobus.database import Transaction
 from bibliobus.oneclick import runs
 from bibliobus.oneclick.collecting import Collecting, TooSoon, check_shrinking
-from bibliobus.oneclick.incoming import Batch, batch, isbn_of
+from bibliobus.oneclick.incoming import Ready, Sifted, isbn_of, ready, sift
+from bibliobus.oneclick.preparing import preparing
 from bibliobus.oneclick.runs import Job, Outcome, Run, Spooled
 from bibliobus.oneclick.spool import Window, windows
 
+AHEAD = 4  # windows that are being made ready
 A_DAY = timedelta(hours=24)
 
 
@@ -52,14 +54,13 @@ async def import_catalogue(
             run.listing = await _fetched(at, run)
             run.counts.calls += 1
             await at.keep(run)
-        path = at.spool / run.listing.file
-        listed = await asyncio.to_thread(_listed, path)
+        listed = await asyncio.to_thread(_listed, at.spool / run.listing.file)
         known = await at.known()
         there = {isbn: it.key for isbn, it in known.items() if not it.withdrawn}
         going = [there[isbn] for isbn in there.keys() - set(listed)]
         if not may_shrink:
             check_shrinking(len(going), len(there), "would be withdrawn")
-        await _keep_all(at, run, path, listed, known)
+        await _keep_all(at, run, run.listing, listed, known)
         await at.withdraw(run, going)
         run.covers_until = run.listing.listed_at.date()
     await at.settle()
@@ -135,66 +136,51 @@ def _listed(path: Path) -> list[str | None]:
     return [isbn_of(raw) for window in windows(path) for raw in window.records]
 
 
+class _Step(NamedTuple):
+    """A window on its way: what is known of it, and what will be."""
+
+    window: Window
+    sifted: Sifted
+    ready: asyncio.Future[Ready]
+
+
 async def _keep_all(
     at: Collecting,
     run: Run,
-    path: Path,
+    listing: Spooled,
     listed: list[str | None],
     known: dict[str, Known],
 ) -> None:
     """Keep what is new and changed of the records that are not dealt with, a window at a time; the
-    next one is made ready while the database works on this one."""
-    seen = {isbn for isbn in listed[: run.counts.received] if isbn is not None}
+    next ones are made ready while the database works on this one."""
     spelt = await at.read(store.spelt)
-    assert run.listing is not None  # noqa: S101 - it was fetched
-    keeping: asyncio.Task[None] | None = None
-    try:
-        for window in windows(path, run.position):
-            made = batch(
-                window.records, known, seen, institution=at.institution, collection=at.collection
+    seen = {isbn for isbn in listed[: run.counts.received] if isbn is not None}
+    with preparing(listing.size - run.position) as executor:
+        ahead: deque[_Step] = deque()
+        for window in windows(at.spool / listing.file, run.position):
+            sifted = sift(window.records, known, seen)
+            made = asyncio.get_running_loop().run_in_executor(
+                executor, ready, sifted.wanted, at.institution, at.collection
             )
-            if keeping is not None:
-                await keeping
-            _count(run, window, made)
-            words = {word for each in (*made.new, *made.changed) for word in each.words} - spelt
-            keeping = asyncio.create_task(_keep(at, runs.row(run), made, known, words))
-            spelt |= words
-            at.tell(window.end, run.listing.size)
-            await asyncio.sleep(0)
-        if keeping is not None:
-            await keeping
-    finally:  # whatever happened, what was begun ends
-        if keeping is not None:
-            await asyncio.wait([keeping])
+            ahead.append(_Step(window, sifted, made))
+            if len(ahead) > AHEAD:
+                await _keep(at, run, ahead.popleft(), known, spelt)
+                at.tell(run.position, listing.size)
+        for step in ahead:
+            await _keep(at, run, step, known, spelt)
+        at.tell(listing.size, listing.size)
 
 
 async def _keep(
-    at: Collecting,
-    row: dict[str, object],
-    made: Batch,
-    known: dict[str, Known],
-    words: set[str],
+    at: Collecting, run: Run, step: _Step, known: dict[str, Known], spelt: set[str]
 ) -> None:
-    def work(tx: Transaction) -> None:
-        store.save(tx, [*made.new, *made.changed], known, at.now())
-        store.spell(tx, words)
-        runs.keep(tx, row)
-
-    await at.write(work)
-
-
-def _count(run: Run, window: Window, made: Batch) -> None:
-    counts = run.counts
-    for odd in made.odd:
-        run.is_odd(odd.isbn or f"a record before byte {window.end}", odd.reason)
-    counts.received += len(window.records)
-    counts.added += len(made.new)
-    counts.updated += len(made.changed)
-    counts.unchanged += len(made.unchanged)
-    media = [each.medium for each in made.new + made.changed]
-    media += [each.medium for each in made.unchanged]
-    counts.media = dict(Counter(counts.media) + Counter(each.value for each in media))
-    run.position = window.end
+    made = await step.ready
+    media = [each.medium.value for each in made.titles]
+    media += [each.medium.value for each in step.sifted.unchanged]
+    run.counts.media = dict(Counter(run.counts.media) + Counter(media))
+    run.counts.received += len(step.window.records)
+    run.position = step.window.end
+    await at.keep_titles(run, step.sifted, made, known, spelt)
 
 
 def _tidy(at: Collecting, run: Run) -> None:

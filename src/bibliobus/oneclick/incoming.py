@@ -1,12 +1,13 @@
-"""Records on their way into the catalogue: what is new of them, made ready to be kept.
+"""Records on their way into the catalogue: which are new or changed, and those made ready.
 
-All of this can be done before the database is asked, and while it is busy with the ones before.
+To tell them apart is quick. To read them and to work out what they are found by is most of what an
+import costs, needs no database, and can be done elsewhere (`preparing`).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -22,13 +23,19 @@ MAPPING = b"1"
 _identified = decoder(Identified).decode
 
 
-class Batch(NamedTuple):
-    """What is to be done about some records."""
+class Sifted(NamedTuple):
+    """Some records: those that have to be read, and what is known without."""
 
-    new: list[Incoming]
-    changed: list[Incoming]
+    wanted: list[bytes]
     unchanged: list[Known]
-    odd: list[Unreadable]
+    odd: list[tuple[str | None, str]]  # ISBN and reason
+
+
+class Ready(NamedTuple):
+    """Records that were read."""
+
+    titles: list[Incoming]
+    odd: list[tuple[str | None, str]]
 
 
 def isbn_of(raw: bytes | msgspec.Raw) -> str | None:
@@ -40,46 +47,50 @@ def isbn_of(raw: bytes | msgspec.Raw) -> str | None:
     return str(found) if found else None
 
 
-def fingerprint(raw: bytes | msgspec.Raw) -> bytes:
+def fingerprint(raw: bytes) -> bytes:
     """What is another one if the record, or what we make of it, is another one."""
     return hashlib.blake2b(raw, key=MAPPING, digest_size=16).digest()
 
 
-def batch(
-    records: Iterable[bytes | msgspec.Raw],
-    known: Mapping[str, Known],
-    seen: set[str],
-    *,
-    institution: str,
-    collection: str,
-) -> Batch:
-    """Tell what is new, changed and unchanged among records, and make the first two ready.
+def sift(
+    records: Iterable[bytes | msgspec.Raw], known: Mapping[str, Known], seen: set[str]
+) -> Sifted:
+    """Tell what is new or changed among media objects.
 
     Args:
-        records: Media objects.
+        records: As the vendor sent them.
         known: What the catalogue has of this collection, by ISBN.
         seen: The ISBNs of all records before these; those of these are added.
-        institution: Whose catalogue it is.
-        collection: Who lends them.
     """
-    made = Batch([], [], [], [])
-    for raw in records:
-        isbn = isbn_of(raw)
+    found = Sifted([], [], [])
+    for each in records:
+        raw, isbn = bytes(each), isbn_of(each)
         if isbn is not None and isbn in seen:
-            made.odd.append(Unreadable("it is listed twice; the first record counts", isbn))
+            found.odd.append((isbn, "it is listed twice; the first record counts"))
             continue
         if isbn is not None:
             seen.add(isbn)
-        before, mark = known.get(isbn or ""), fingerprint(raw)
-        if before is not None and before.fingerprint == mark and not before.withdrawn:
-            made.unchanged.append(before)
-            continue
+        before = known.get(isbn or "")
+        if before is None or before.withdrawn or before.fingerprint != fingerprint(raw):
+            found.wanted.append(raw)
+        else:
+            found.unchanged.append(before)
+    return found
+
+
+def ready(records: Sequence[bytes], institution: str, collection: str) -> Ready:
+    """Make titles of media objects, on their way into a collection of an institution."""
+    made = Ready([], [])
+    for raw in records:
         try:
             title = parse_title(raw)
         except Unreadable as error:
-            made.odd.append(error)
-            continue
-        ready = incoming(title, mark, owned=None, institution=institution, collection=collection)
-        is_new = before is None or before.withdrawn
-        (made.new if is_new else made.changed).append(ready)
+            made.odd.append((error.isbn, error.reason))
+        else:
+            made.titles.append(
+                incoming(
+                    title, fingerprint(raw), owned=None,
+                    institution=institution, collection=collection,
+                )
+            )  # fmt: skip
     return made
