@@ -80,8 +80,9 @@ class Collecting:
         """
 
         def held(tx: Transaction) -> T:
-            self.lease.keep(tx)
-            return work(tx)
+            with tx.unhurried():  # nobody waits for it at a terminal
+                self.lease.keep(tx)
+                return work(tx)
 
         return await self.database.write(held, self.institution)
 
