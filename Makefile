@@ -35,6 +35,8 @@ bench: .venv/dev
 docs: .venv/dev
 	$(BIN)/python -c 'from bibliobus.sip2.reference import reference as r; print(r(), end="")' \
 		> docs/reference/sip2.md
+	$(BIN)/python -c 'from bibliobus.sandbox.vendor.reference import reference as r; \
+		print(r(), end="")' > docs/reference/sandbox.md
 
 # The hashed lists of what is installed; needs uv.
 lock:

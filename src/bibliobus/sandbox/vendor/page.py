@@ -8,7 +8,6 @@ of this host too (a name of theirs could lead here).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -71,7 +70,7 @@ class Desk:
         found = _action(request.method, path)
         if found is None:
             return _said(404, "There is no such call; docs/reference/sandbox.md has all of them.")
-        is_form = request.headers.get("content-type", "").partition(";")[0].strip() == _FORM
+        is_form = _is_form(request, body)
         try:
             given = _given(request, body, is_form=is_form) | found[1]
             told = found[0].act(self._vendor, given)
@@ -154,6 +153,12 @@ def _action(method: str, path: str) -> tuple[Action, dict[str, str]] | None:
     return None
 
 
+def _is_form(request: Request, body: bytes) -> bool:
+    """Whether a form of the page was sent. What curl and others send says so, and may be JSON."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip()
+    return media_type == _FORM and not body.lstrip().startswith(b"{")
+
+
 def _given(request: Request, body: bytes, *, is_form: bool) -> dict[str, Any]:
     """What a call is given, as JSON, as a form, or in the address.
 
@@ -167,7 +172,10 @@ def _given(request: Request, body: bytes, *, is_form: bool) -> dict[str, Any]:
                               max_num_fields=200))  # fmt: skip
     if not body.strip():
         return {}
-    given: Mapping[str, Any] = msgspec.json.decode(body)
+    try:
+        given: Any = msgspec.json.decode(body)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"The body is not JSON: {error}") from None
     if not isinstance(given, dict):
         raise ValueError("The body is a JSON object.")
     return given

@@ -56,7 +56,7 @@ class Vendor:
     ) -> Vendor:
         """Open the vendor whose state is in a file, or a temporary one.
 
-        It blocks: some ten seconds for a catalogue of a hundred thousand titles, the first time.
+        It blocks: some ten seconds for a catalogue of a hundred thousand titles.
 
         Args:
             path: An SQLite file, made if it is not there. None: everything is gone at the end.
