@@ -1,5 +1,5 @@
 """A vendor's catalogue of any size, made of Project Gutenberg's titles: what the benchmarks import
-and search. It has the vendor's own form (spec/oneclick-api 1.2), and its records the usual length."""
+and search. It has the vendor's own form (spec/oneclick-api 1.2); records have the usual length."""
 
 from __future__ import annotations
 
