@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bibliobus.catalogue import isbn_in
@@ -51,6 +51,7 @@ def test_thirteen_digits_may_be_misprinted() -> None:
     assert isbn_in("9791234567890") == "9791234567890"
 
 
+@settings(deadline=None)
 @given(st.from_regex(r"\A97[89][0-9]{9}\Z"))
 def test_the_check_digit_makes_the_weighed_sum_a_multiple_of_ten(twelve: str) -> None:
     digits = [int(each) for each in with_check_digit(twelve)]
@@ -58,6 +59,7 @@ def test_the_check_digit_makes_the_weighed_sum_a_multiple_of_ten(twelve: str) ->
     assert (sum(digits[::2]) + 3 * sum(digits[1::2])) % 10 == 0
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec=None), max_size=40))
 def test_any_text_is_one_or_none(text: str) -> None:
     found = isbn_in(text)

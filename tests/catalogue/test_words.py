@@ -8,7 +8,7 @@ import time
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bibliobus.catalogue.words import fold, forms, joined, sought, stem, tokens, words
@@ -164,6 +164,7 @@ def test_a_very_long_text_takes_no_time() -> None:
     assert time.perf_counter() - began < 2
 
 
+@settings(deadline=None)
 @given(ANY_TEXT)
 def test_words_are_of_folded_letters_and_digits(text: str) -> None:
     for token in tokens(text):
@@ -173,11 +174,13 @@ def test_words_are_of_folded_letters_and_digits(text: str) -> None:
             assert not set(form) & NOT_SMALL
 
 
+@settings(deadline=None)
 @given(ANY_TEXT)
 def test_words_of_words_are_the_same(text: str) -> None:
     assert words(" ".join(words(text))) == words(text)
 
 
+@settings(deadline=None)
 @given(ANY_TEXT)
 def test_case_and_composed_accents_do_not_matter(text: str) -> None:
     assert words(unicodedata.normalize("NFD", text)) == words(text)

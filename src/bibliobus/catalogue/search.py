@@ -222,7 +222,9 @@ def _in_field(field: Field, word: str, languages: Sequence[str]) -> Group:
 
 def _filters(asked: Search) -> Iterator[Group]:
     for field in Field:
-        for word in tokens(getattr(asked, field.name.lower()))[:MOST_WORDS]:
+        if (text := getattr(asked, field.name.lower()).strip()) and not tokens(text):
+            yield [field.value]  # which no title has
+        for word in tokens(text)[:MOST_WORDS]:
             yield _in_field(field, word, asked.reader_languages)
     if asked.isbn:
         yield [terms.ISBN + (isbn_in(asked.isbn) or terms.plain(asked.isbn))]

@@ -92,6 +92,7 @@ def known_titles(tx: Transaction, collection: str) -> dict[str, Known]:
     }
 
 
+_THESE = " WHERE institution = :institution AND collection = :collection AND key = :key"
 _SAVE = """
 INSERT INTO titles (institution, collection, isbn, medium, title, author, language, record,
     fingerprint, owned, added_at, indexed)
@@ -143,8 +144,7 @@ def set_flags(
 ) -> None:
     """Keep whether titles, by key, are owned and available now; None: not known."""
     tx.many(
-        "UPDATE titles SET owned = :owned, available = :available"
-        " WHERE institution = :institution AND collection = :collection AND key = :key",
+        "UPDATE titles SET owned = :owned, available = :available" + _THESE,  # noqa: S608 - constant
         [
             {"collection": collection, "key": key, "owned": owned, "available": available}
             for key, (owned, available) in known.items()
@@ -156,12 +156,11 @@ def set_flags(
 def withdraw(tx: Transaction, collection: str, keys: Collection[int], now: datetime) -> None:
     """Note that the vendor has these titles no more. Nothing finds them, and their loans and holds
     go on to their end."""
-    tx.many(
-        "UPDATE titles SET withdrawn_at = :now, available = FALSE, indexed = TRUE"
-        " WHERE institution = :institution AND collection = :collection AND key = :key",
-        [{"collection": collection, "key": key, "now": to_database(now)} for key in keys],
-    )
-    _unindex(tx, keys)
+    named = [{"collection": collection, "key": key, "now": to_database(now)} for key in keys]
+    withdraws = "UPDATE titles SET withdrawn_at = :now, available = FALSE, indexed = TRUE" + _THESE  # noqa: S608 - constant
+    tx.many(withdraws, named)
+    theirs = tx.many("SELECT key FROM titles" + _THESE, named)  # noqa: S608 - constant
+    _unindex(tx, [key for (key,) in theirs])
 
 
 def read(tx: Transaction, keys: Iterable[int]) -> list[Found]:
