@@ -85,6 +85,7 @@ async def fill(databases: Sequence[Database], count: int) -> list[Title]:
     """Keep so many titles in each database; a few of them, to be looked for."""
     for each in databases:
         await each.open()
+        await each.serve()
         await each.write(lambda tx: load_institution(tx, "MAIN", InstitutionSettings()))
     titles = (parse_title(json.dumps(each).encode()) for each in media_objects(count))
     chance, some, spelt = random.Random(1), [], set[str]()  # noqa: S311 - always the same

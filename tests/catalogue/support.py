@@ -36,7 +36,7 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 def title(name: str, *, by: str | None = None, read_by: str | None = None, **more: Any) -> Title:
     """An English e-book; its ISBN is made of its name, so it is the same each time."""
     people = [(by, Role.AUTHOR), (read_by, Role.NARRATOR)]
-    made = {
+    made: dict[str, Any] = {
         "medium": Medium.EBOOK, "sort_title": name, "language": "en",
         "isbn": f"979{int.from_bytes(name.encode()[:64]) % 10**10:010}",
         "contributors": tuple(

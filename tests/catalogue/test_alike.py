@@ -7,6 +7,7 @@ import time
 import unicodedata
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -22,12 +23,32 @@ from tests.catalogue.support import Catalogue, gutenberg
 from tests.postgres import create_database
 
 EXAMPLES = settings(
-    max_examples=150,
+    max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 OPERATORS = st.sampled_from(
-    ["AND", "OR", "NOT", "NEAR", "NEAR(", "NEAR/2", "the", '"', "'", "*", ":", "^", "+", "-", "(", ")", "{", "}", "&", "|", "!", "<->", "<2>", ":*", ":A", "\\", "\\'", "''", "%", "?", "$1", "%s", "terms:", "title_terms", "rowid", "tthe", "i4d41494e", "len", "mebook", "v1", "\x00", "�", "😀", "⑴", "𝐀", "½", "ﷺ", "ͅ", "か゛", "'s", "O'"]
+    [
+        *(
+            "AND",
+            "OR",
+            "NOT",
+            "NEAR",
+            "NEAR(",
+            "NEAR/2",
+            "the",
+            '"',
+            "' '",
+            "*",
+            ":",
+            "^",
+            "+",
+            "-",
+        ),
+        *("(", ")", "{", "}", "&", "|", "!", "<->", "<2>", ":*", ":A", "\\", "\\'", "''", "%", "?"),
+        *("$1", "%s", "terms:", "rowid", "tthe", "i4d41494e", "len", "mebook", "v1", "'s", "O'"),
+        *("\0", "\ud800", "😀", "⑴", "𝐀", "½", "ﷺ", "\u0345", "か゛"),
+    ]
 )
 TYPED = st.one_of(
     st.text(st.characters(codec=None), max_size=40),
@@ -42,7 +63,7 @@ class Both:
     def __init__(self, titles: list[Title], sqlite: Catalogue, postgres: Catalogue) -> None:
         self.titles, self._sqlite, self._postgres = titles, sqlite, postgres
 
-    async def search(self, asked: Search, **more: int) -> Results:
+    async def search(self, asked: Search, **more: Any) -> Results:
         """What both find, which is the same."""
         one = await self._sqlite.search(asked, **more)
         other = await self._postgres.search(asked, **more)
@@ -51,28 +72,31 @@ class Both:
 
 
 @pytest.fixture
-async def both(tmp_path: Path, postgres_server: str) -> AsyncIterator[Both]:
-    titles = gutenberg(2000)
+async def both(
+    request: pytest.FixtureRequest, tmp_path: Path, postgres_server: str
+) -> AsyncIterator[Both]:
+    titles = gutenberg(getattr(request, "param", 400))
     urls = f"sqlite:///{tmp_path / 'a.db'}", create_database(postgres_server, f"t{uuid4().hex}")
     catalogues = [Catalogue(open_database(url)) for url in urls]
     for each in catalogues:
         await each.database.open()
         await each.found()
-        known = await each.save(*titles, owned=True)
-        flags = {it.key: (it.key % 3 > 0, it.key % 2 > 0) for it in known}
-        await each.set_flags(flags)
-        await each.withdraw([it.key for it in known if it.key % 50 == 0])
+        for n in range(0, len(titles), 500):
+            known = await each.save(*titles[n : n + 500], owned=True)
+            await each.set_flags({it.key: (it.key % 3 > 0, it.key % 2 > 0) for it in known})
+            await each.withdraw([it.key for it in known if it.key % 50 == 0])
         await each.write(lambda tx: tx.settle("title_terms"))
     yield Both([it for n, it in enumerate(titles, 1) if n % 50], *catalogues)
     for each in catalogues:
         await each.database.close()
 
 
+@pytest.mark.parametrize("both", [2000], indirect=True)
 async def test_hundreds_of_searches_find_the_same(
     both: Both, size: Callable[[int, int], int]
 ) -> None:
     chance = random.Random(3)
-    ordinary = list(queries(both.titles, size(200, 2000), chance))
+    ordinary = list(queries(both.titles, size(100, 2000), chance))
     found = 0
     for each in ordinary:
         found += bool((await both.search(each)).total)
@@ -98,16 +122,15 @@ async def test_whatever_is_filtered_by_is_answered(both: Both, value: str) -> No
     await both.search(Search(text="history", reader_languages=(value, "fr")))
 
 
-@pytest.mark.parametrize(
-    "typed",
-    ["a " * 5000, "x" * 10_000, "'" * 10_000, "NEAR(" * 2000, "the " * 2500, "(((((" * 2000,
-     "é" * 10_000, "aé'" * 3333, "wordz " * 1700, " ".join(f"abcdefgh{n}" for n in range(1000))],
-)  # fmt: skip
-async def test_ten_thousand_characters_take_no_time(both: Both, typed: str) -> None:
-    began = time.perf_counter()
-    await both.search(Search(text=typed, title=typed, author=typed))
-
-    assert time.perf_counter() - began < 3
+async def test_ten_thousand_characters_take_no_time(both: Both) -> None:
+    for typed in (
+        "a " * 5000, "x" * 10_000, "'" * 10_000, "NEAR(" * 2000, "the " * 2500, "(" * 10_000,
+        "é" * 10_000, "aé'" * 3333, "wordz " * 1700, " ".join(f"abcdefgh{n}" for n in range(1000)),
+    ):  # fmt: skip
+        began = time.perf_counter()
+        await both.search(Search(text=typed))
+        await both.search(Search(title=typed, author=typed, isbn=typed))
+        assert time.perf_counter() - began < 3, typed[:20]
 
 
 @EXAMPLES

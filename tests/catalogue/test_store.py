@@ -28,7 +28,7 @@ async def test_a_new_title_is_there_and_found(catalogue: Catalogue) -> None:
     assert saved == store.Known(saved.key, Medium.EBOOK, b"mark", None, None, withdrawn=False)
     (found,) = (await catalogue.search("austen")).found
     assert found == store.Found(saved.key, "vendor", EMMA, None, None)
-    assert await catalogue.read(lambda tx: store.title_of(tx, "vendor", EMMA.isbn)) == found
+    assert await catalogue.read(lambda tx: store.title_of(tx, "vendor", EMMA.isbn or "")) == found
     assert await catalogue.wrong() == []
 
 
@@ -72,7 +72,7 @@ async def test_a_withdrawn_title_is_found_no_more(catalogue: Catalogue) -> None:
 
     assert await catalogue.names() == ["Ulysses"]
     assert (await catalogue.search(isbn=EMMA.isbn)).total == 0
-    assert await catalogue.read(lambda tx: store.title_of(tx, "vendor", EMMA.isbn)) is None
+    assert await catalogue.read(lambda tx: store.title_of(tx, "vendor", EMMA.isbn or "")) is None
     assert await catalogue.read(lambda tx: store.read(tx, [emma.key, ulysses.key])) != []
     assert (await catalogue.known())[EMMA.isbn or ""].withdrawn
     assert await catalogue.wrong() == []

@@ -23,7 +23,8 @@ async def lendable(library: Library) -> list[str]:
     ils: EmbeddedILS = library.app.embedded[library.id]
 
     def work(tx: Transaction) -> list[str]:
-        rows = dict(tx.rows("SELECT key, title FROM titles WHERE institution = :institution"))
+        sql = "SELECT key, title FROM titles WHERE institution = :institution"
+        rows: dict[int, str] = dict(tx.rows(sql))
         return sorted(rows[key] for key in ils.lendable(tx, [*rows, 10**9]))
 
     return await library.app.database.read(work, library.id)
