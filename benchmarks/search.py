@@ -32,7 +32,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 from benchmarks.titles import media_objects  # noqa: E402 - beside the package
-from bibliobus.catalogue import Audience, Medium, Search, Title, search, store  # noqa: E402
+from bibliobus.catalogue import Medium, Search, Title, search, store  # noqa: E402
 from bibliobus.catalogue.words import words  # noqa: E402
 from bibliobus.database import Database, Transaction, open_database  # noqa: E402
 from bibliobus.embedded import load_institution  # noqa: E402
@@ -114,18 +114,19 @@ def queries(titles: Sequence[Title], count: int, chance: random.Random) -> Itera
     """What readers ask for who know some of these titles."""
     for n, title in enumerate(islice(_for_ever(titles, chance), count)):
         its_words = words(title.title)[:6] or ["the"]
-        its_author = title.contributors[0].sort_name if title.contributors else "Various"
+        its_author = title.contributors[0].sort_name if title.contributors else ""
         surname = its_author.split(",")[0]
         any_word = chance.choice(its_words)
+        audiences = () if title.audience is None else (title.audience,)
         yield (
             Search(text=title.title),
-            Search(text=surname),
+            Search(text=surname or any_word),
             Search(text=any_word),
             Search(text=f"{max(its_words, key=len)} {surname}"),
             Search(text=" ".join(chance.sample(its_words, min(len(its_words), 2)))),
-            Search(text=any_word, media=(Medium.EBOOK,), languages=("en",)),
-            Search(title=any_word, audiences=(Audience.ADULT,), genres=title.genres[:1]),
-            Search(text=its_author, media=(Medium.EAUDIO, Medium.EBOOK)),
+            Search(text=any_word, media=(title.medium,), languages=(title.language or "en",)),
+            Search(title=any_word, audiences=audiences, genres=title.genres[:1]),
+            Search(text=its_author or any_word, media=(Medium.EAUDIO, Medium.EBOOK)),
         )[n % 8]
 
 
