@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -98,15 +100,27 @@ async def _state(app: App, name: str, settings: CollectionSettings) -> dict[str,
     return await app.database.read(work, institution)
 
 
-async def keep_up(app: App, config: Config, file: Path) -> None:
-    """Have what is due done, for ever, each job by a process of its own: an import works hard, and
-    terminals would wait for it.
+@asynccontextmanager
+async def kept_up(app: App, config: Config, file: Path | None) -> AsyncIterator[None]:
+    """Have what is due done for as long as the block takes, each job by a process of its own: an
+    import works hard, and terminals would wait for it.
 
     Args:
         app: Whose history says what is due.
         config: With the collections.
-        file: The configuration's, for those processes.
+        file: The configuration's, for those processes; None: there are no collections.
     """
+    working = None if file is None else asyncio.create_task(_keep_up(app, config, file))
+    try:
+        yield
+    finally:
+        if working is not None:
+            working.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await working
+
+
+async def _keep_up(app: App, config: Config, file: Path) -> None:
     scheduled = {name: its for name, its in config.oneclick.items() if its.scheduled}
     while scheduled:
         for name, settings in scheduled.items():

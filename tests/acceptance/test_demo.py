@@ -32,7 +32,9 @@ def dialogue() -> list[tuple[str, str]]:
 
 
 async def test_readme_tells_the_truth(start: Programs) -> None:
-    terminal = await Terminal.connect(start("demo", "--sip", "127.0.0.1:0").ready())
+    terminal = await Terminal.connect(
+        start("demo", "--sip", "127.0.0.1:0", "--vendor", "127.0.0.1:0").ready()
+    )
 
     for asked, told in dialogue():
         answer = await terminal.send(asked)
@@ -41,7 +43,7 @@ async def test_readme_tells_the_truth(start: Programs) -> None:
 
 
 async def test_what_the_demo_prints_can_be_pasted(start: Programs) -> None:
-    demo = start("demo", "--sip", "127.0.0.1:0")
+    demo = start("demo", "--sip", "127.0.0.1:0", "--vendor", "127.0.0.1:0")
     terminal = await Terminal.connect(demo.ready())
     lines = [line.strip() for line in demo.lines if re.match(r"    \d\d", line)]
 
@@ -54,13 +56,13 @@ async def test_what_the_demo_prints_can_be_pasted(start: Programs) -> None:
 def test_is_ready_in_ten_seconds_and_keeps_its_library(start: Programs, tmp_path: Path) -> None:
     folder = tmp_path / "kept"
     began = time.monotonic()
-    demo = start("demo", "--sip", "127.0.0.1:0", "--data", str(folder))
+    demo = start("demo", "--sip", "127.0.0.1:0", "--vendor", "127.0.0.1:0", "--data", str(folder))
     demo.ready()
 
     assert time.monotonic() - began < 10
     assert str(folder) in "".join(demo.lines)
     assert demo.stop() == 0
-    again = start("demo", "--sip", "127.0.0.1:0", "--data", str(folder))
+    again = start("demo", "--sip", "127.0.0.1:0", "--vendor", "127.0.0.1:0", "--data", str(folder))
     again.ready()
     assert again.stop() == 0
     with sqlite3.connect(folder / "library.db") as database:
@@ -73,7 +75,7 @@ def test_is_ready_in_ten_seconds_and_keeps_its_library(start: Programs, tmp_path
 
 
 async def test_lends_nothing_again_that_has_come_back(start: Programs, tmp_path: Path) -> None:
-    command = ("demo", "--sip", "127.0.0.1:0", "--data", str(tmp_path))
+    command = ("demo", "--sip", "127.0.0.1:0", "--vendor", "127.0.0.1:0", "--data", str(tmp_path))
     demo = start(*command)
     terminal = await (await Terminal.connect(demo.ready())).login()
     assert (await terminal.send(f"09N{' ' * 36}APdesk|AOMAIN|ABI0000|AC|")).startswith("101")
@@ -94,7 +96,7 @@ def test_takes_the_next_port_if_the_usual_one_is_taken(start: Programs) -> None:
             taken.listen()
         except OSError:
             pass  # somebody else has it, which will do as well
-        demo = start("demo")
+        demo = start("demo", "--vendor", "127.0.0.1:0")
         _, port = demo.ready()
 
     assert port > 6001
@@ -106,7 +108,7 @@ def test_says_what_is_wrong_with_an_address(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        in_use = run("demo", "--sip", f"127.0.0.1:{port}")
+        in_use = run("demo", "--vendor", "127.0.0.1:0", "--sip", f"127.0.0.1:{port}")
     nonsense = run("demo", "--sip", "6001")
 
     assert in_use.returncode == 1
@@ -145,7 +147,7 @@ def test_stands_the_load_generator(start: Programs, tmp_path: Path, connections:
     sipload = SHARED / "tools/sipload.py"
     if not sipload.exists():
         pytest.skip(f"NOT RUN: there is no {sipload}")
-    demo = start("demo", "--sip", "127.0.0.1:0", "--data", str(tmp_path))
+    demo = start("demo", "--sip", "127.0.0.1:0", "--vendor", "127.0.0.1:0", "--data", str(tmp_path))
     _, port = demo.ready()
 
     done = subprocess.run(
