@@ -22,6 +22,7 @@ from bibliobus.catalogue.store import Known
 from bibliobus.oneclick import runs
 from bibliobus.oneclick.collecting import Collecting, TooSoon, check_shrinking
 from bibliobus.oneclick.incoming import Ready, Sifted, isbn_of, ready, sift
+from bibliobus.oneclick.ownership import note_ownership
 from bibliobus.oneclick.preparing import preparing
 from bibliobus.oneclick.runs import Job, Outcome, Run, Spooled
 from bibliobus.oneclick.spool import Window, windows
@@ -62,6 +63,8 @@ async def import_catalogue(
             check_shrinking(len(going), len(there), "would be withdrawn")
         await _keep_all(at, run, run.listing, listed, known)
         await at.withdraw(run, going)
+        if at.client.settings.shows_titles_not_owned:
+            await note_ownership(at, run)
         run.covers_until = run.listing.listed_at.date()
     await at.settle()
     _tidy(at, run)
