@@ -138,28 +138,26 @@ def save(
     return saved
 
 
-def set_flags(
-    tx: Transaction, collection: str, known: Mapping[int, tuple[bool | None, bool | None]]
-) -> None:
+def set_flags(tx: Transaction, known: Mapping[int, tuple[bool | None, bool | None]]) -> None:
     """Keep whether titles, by key, are owned and available now; None: not known."""
     tx.many(
         "UPDATE titles SET owned = :owned, available = :available"
-        " WHERE institution = :institution AND collection = :collection AND key = :key",
+        " WHERE institution = :institution AND key = :key",
         [
-            {"collection": collection, "key": key, "owned": owned, "available": available}
+            {"key": key, "owned": owned, "available": available}
             for key, (owned, available) in known.items()
         ],
     )
     _index_again(tx, read(tx, known))
 
 
-def withdraw(tx: Transaction, collection: str, keys: Collection[int], now: datetime) -> None:
+def withdraw(tx: Transaction, keys: Collection[int], now: datetime) -> None:
     """Note that the vendor has these titles no more. Nothing finds them, and their loans and holds
     go on to their end."""
     tx.many(
         "UPDATE titles SET withdrawn_at = :now, available = FALSE, indexed = TRUE"
-        " WHERE institution = :institution AND collection = :collection AND key = :key",
-        [{"collection": collection, "key": key, "now": to_database(now)} for key in keys],
+        " WHERE institution = :institution AND key = :key",
+        [{"key": key, "now": to_database(now)} for key in keys],
     )
     _unindex(tx, keys)
 

@@ -84,8 +84,8 @@ class Transaction(Protocol):
         numbers, the highest first."""
         ...
 
-    def settle(self, index: str) -> None:
-        """Make a search index quick again, once much was added to it."""
+    def settle(self, index: str, *tables: str) -> None:
+        """Make a search index and the tables beside it quick again, once much was added."""
         ...
 
     def add(self, sql: str, **parameters: object) -> int:

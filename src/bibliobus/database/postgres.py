@@ -132,10 +132,10 @@ class PostgresTransaction:
         ).fetchall()
         return [number for (number,) in rows]
 
-    def settle(self, index: str) -> None:
+    def settle(self, index: str, *tables: str) -> None:
         with self.unhurried():
             self._cursor.execute("SELECT gin_clean_pending_list(%s)", (f"{index}_by_term",))
-            self._cursor.execute(f"ANALYZE {index}".encode())
+            self._cursor.execute(f"ANALYZE {', '.join((index, *tables))}".encode())
 
     def add(self, sql: str, **parameters: Any) -> int:
         (row,) = self.rows(sql + " RETURNING key", **parameters)

@@ -110,8 +110,8 @@ class SQLiteTransaction:
         )
         return [number for (number,) in rows]
 
-    def settle(self, index: str) -> None:
-        pass  # it merges as it goes
+    def settle(self, index: str, *tables: str) -> None:
+        pass  # it merges as it goes, and plans without statistics
 
     def add(self, sql: str, **parameters: Any) -> int:
         self.run(sql, **parameters)

@@ -119,6 +119,6 @@ async def _add(at: Collecting, run: Run, rows: dict[str, bool], known: dict[str,
     def mark(tx: Transaction, saved: Sequence[Known]) -> None:
         pairs = zip(made.titles, saved, strict=True)
         flags = {it.key: _flags(at, it, rows[str(each.row["isbn"])]) for each, it in pairs}
-        store.set_flags(tx, at.collection, flags)
+        store.set_flags(tx, flags)
 
     await at.keep_titles(run, sifted, made, known, await at.read(store.spelt), mark)

@@ -156,7 +156,7 @@ class Collecting:
             row = runs.row(run)
 
             def work(tx: Transaction, some: list[int] = some, row: dict[str, object] = row) -> None:
-                store.withdraw(tx, self.collection, some, self.now())
+                store.withdraw(tx, some, self.now())
                 runs.keep(tx, row)
 
             await self.write(work)
@@ -175,14 +175,16 @@ class Collecting:
                 theirs: dict[int, tuple[bool | None, bool | None]] = theirs,
                 row: dict[str, object] = row,
             ) -> None:
-                store.set_flags(tx, self.collection, theirs)
+                store.set_flags(tx, theirs)
                 runs.keep(tx, row)
 
             await self.write(work)
 
     async def settle(self) -> None:
         """Have searches be quick again."""
-        await self.database.write(lambda tx: tx.settle("title_terms"), self.institution)
+        await self.database.write(
+            lambda tx: tx.settle("title_terms", "titles", "words"), self.institution
+        )
 
 
 def _count(run: Run, sifted: Sifted, made: Ready, known: Mapping[str, Known]) -> None:
