@@ -98,5 +98,6 @@ def _line(found: Found) -> str:
 
 
 def _plain(results: Results) -> dict[str, Any]:
-    plain: dict[str, Any] = msgspec.to_builtins(results._asdict())
+    titles = [each._asdict() for each in results.found]
+    plain: dict[str, Any] = msgspec.to_builtins(results._asdict() | {"found": titles})
     return plain
