@@ -144,6 +144,16 @@ class Database(Protocol):
         """Finish what was begun, and disconnect."""
         ...
 
+    async def is_served(self) -> bool:
+        """Whether a server has it whose terminals wait while somebody else writes. Nobody's do on
+        PostgreSQL, and on SQLite all do."""
+        ...
+
+    async def checkpoint(self) -> None:
+        """Move what was written to where it belongs, without keeping anybody waiting: whoever
+        writes much beside a server does so from time to time."""
+        ...
+
     async def ready(self) -> None:
         """Go on only if it can be written to, as was last seen a second ago at most.
 

@@ -214,6 +214,12 @@ class Postgres:
         await asyncio.to_thread(self._threads.shutdown)  # once all that was asked is done
         await asyncio.to_thread(self._pool.close)
 
+    async def is_served(self) -> bool:
+        return False  # it may be, and nobody waits
+
+    async def checkpoint(self) -> None:
+        pass  # it does that by itself
+
     async def ready(self) -> None:
         await self._readiness.check()
 

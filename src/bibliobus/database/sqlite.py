@@ -319,6 +319,26 @@ class SQLite:
         if self._lock is not None:
             self._lock.close()
 
+    async def is_served(self) -> bool:
+        if self._lock is not None:
+            return False  # by us, who know when to write
+        with open(f"{self.path}-server", "a+", encoding="ascii") as lock:  # noqa: ASYNC230 - small
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
+    async def checkpoint(self) -> None:
+        await asyncio.to_thread(self._checkpoint)
+
+    def _checkpoint(self) -> None:
+        with (
+            contextlib.closing(self._connect("rw")) as connection,
+            contextlib.suppress(apsw.BusyError),  # somebody else does so just now
+        ):
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+
     async def ready(self) -> None:
         await self._readiness.check()
 

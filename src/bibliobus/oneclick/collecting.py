@@ -6,6 +6,8 @@ ever works on a collection, also when one of them was asleep for a while.
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -26,7 +28,8 @@ from bibliobus.oneclick.spool import NotACatalogue
 
 T = TypeVar("T")
 
-TOGETHER = 500  # titles that are withdrawn or marked in one transaction
+TOGETHER = 100  # titles that are withdrawn or marked in one transaction
+PAUSE = 3.0  # times as long as a transaction took, for those who wait
 FEW = 100  # titles may always go
 SHARE = 0.05  # of all that are there may go without anybody looking
 
@@ -65,6 +68,7 @@ class Collecting:
     client: Client
     lease: Lease
     spool: Path  # the folder of whole catalogues
+    makes_way: bool  # for a server that has the same SQLite file, and whose terminals wait
     now: Callable[[], datetime] = _now
     tell: Callable[[int, int], None] = _silent  # how much is done, and of how much
 
@@ -84,7 +88,12 @@ class Collecting:
                 self.lease.keep(tx)
                 return work(tx)
 
-        return await self.database.write(held, self.institution)
+        began = time.monotonic()
+        result = await self.database.write(held, self.institution)
+        if self.makes_way:
+            await self.database.checkpoint()
+            await asyncio.sleep(PAUSE * (time.monotonic() - began))
+        return result
 
     async def begin(self, job: Job) -> Run:
         """A new run of a job, written down."""
@@ -229,7 +238,7 @@ async def collecting(
     async with leased(database, institution, f"oneclick {collection}") as lease:
         yield Collecting(
             database=database, institution=institution, collection=collection, client=client,
-            lease=lease, spool=spool, now=now, tell=tell,
+            lease=lease, spool=spool, makes_way=await database.is_served(), now=now, tell=tell,
         )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from bibliobus.oneclick.incoming import Ready, Sifted, isbn_of, ready, sift
 from bibliobus.oneclick.ownership import note_ownership
 from bibliobus.oneclick.preparing import preparing
 from bibliobus.oneclick.runs import Job, Outcome, Run, Spooled
-from bibliobus.oneclick.spool import Window, windows
+from bibliobus.oneclick.spool import SMALL, WINDOW, Window, windows
 
 AHEAD = 4  # windows that are being made ready
 A_DAY = timedelta(hours=24)
@@ -160,7 +160,8 @@ async def _keep_all(
     seen = {isbn for isbn in listed[: run.counts.received] if isbn is not None}
     with preparing(listing.size - run.position) as executor:
         ahead: deque[_Step] = deque()
-        for window in windows(at.spool / listing.file, run.position):
+        size = SMALL if at.makes_way else WINDOW
+        for window in windows(at.spool / listing.file, run.position, size):
             sifted = sift(window.records, known, seen)
             made = asyncio.get_running_loop().run_in_executor(
                 executor, ready, sifted.wanted, at.institution, at.collection

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 WINDOW = 256 * 1024  # bytes that are looked at together: about 150 titles, one transaction
+SMALL = 48 * 1024  # … if somebody waits for the end of the transaction
 LONGEST = 16 * 1024 * 1024  # bytes of a record, and then some
 
 _decode = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -31,8 +32,8 @@ class Window(NamedTuple):
     end: int  # bytes of the file up to here
 
 
-def windows(path: Path, start: int = 0) -> Iterator[Window]:
-    """The records of a file, from the end of an earlier window on.
+def windows(path: Path, start: int = 0, size: int = WINDOW) -> Iterator[Window]:
+    """The records of a file, from the end of an earlier window on, so many bytes together.
 
     Raises:
         NotACatalogue: It is no JSON array, or ends within it.
@@ -42,7 +43,7 @@ def windows(path: Path, start: int = 0) -> Iterator[Window]:
             start = _beginning(file.read(4096))
         file.seek(start)
         rest = b""
-        while chunk := file.read(WINDOW):
+        while chunk := file.read(size):
             rest += chunk
             found = _complete(rest)
             if found is not None:
