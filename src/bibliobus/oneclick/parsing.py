@@ -174,7 +174,7 @@ def _decoded(raw: Encoded, reader: msgspec.json.Decoder[T]) -> T:
 def _isbn_in(raw: Encoded) -> str | None:
     """The ISBN of what is unreadable otherwise, so that somebody can look it up."""
     try:
-        return _IDENTIFIED.decode(raw).isbn
+        return str(_IDENTIFIED.decode(raw).isbn or "").strip() or None
     except NOT_JSON:
         return None
 

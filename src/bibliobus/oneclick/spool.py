@@ -7,6 +7,7 @@ whatever happens to whoever reads it, the file is there. The last one is kept un
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +15,8 @@ from typing import NamedTuple
 import msgspec
 
 WINDOW = 256 * 1024  # bytes that are looked at together: about 150 titles, one transaction
-LONGEST = 16 * 1024 * 1024  # bytes of a record, and then some
+LONGEST = 4 * 1024 * 1024  # bytes of a record, and then some
+TRIES = 64  # places at which a record may end, before more is read
 
 _decode = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _END = re.compile(rb"}\s*,")  # of a record, or of an object in one
@@ -67,9 +69,9 @@ def _complete(text: bytes) -> tuple[list[msgspec.Raw], int] | None:
     """As many whole records as `text` begins with, and their length with the comma after them.
 
     A record ends at a brace, and so do objects in one: the right place is where what stands before
-    makes sense.
+    makes sense. If it is none of the last ones, the text is damaged, or the next chunk has it.
     """
-    for end in reversed(list(_END.finditer(text))):
+    for end in reversed(deque(_END.finditer(text), TRIES)):
         try:
             return _decode(b"[" + text[: end.start() + 1] + b"]"), end.end()
         except msgspec.DecodeError:
