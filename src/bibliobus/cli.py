@@ -114,11 +114,14 @@ def _free_port(host: str, port: int) -> int:
 @click.option("--sip", metavar="HOST:PORT", multiple=True, help="The SIP2 door, instead.")
 def serve(config_file: Path | None, database: str | None, sip: tuple[str, ...]) -> None:
     """Open the doors of the libraries in a database."""
-    run(_serve(chosen_config(config_file, database), sip))
+    options = [*(("--config", str(config_file)) if config_file else ())]
+    options += ("--database", database) if database else ()
+    run(_serve(chosen_config(config_file, database), sip, options))
 
 
-async def _serve(config: Config, sip: tuple[str, ...]) -> None:
+async def _serve(config: Config, sip: tuple[str, ...], options: list[str]) -> None:
     from bibliobus.app import opened, serving, stop_signal
+    from bibliobus.jobs import keeping_up
 
     stopped = stop_signal()
     async with opened(config) as app:
@@ -128,7 +131,10 @@ async def _serve(config: Config, sip: tuple[str, ...]) -> None:
                 " or load a library: bibliobus load FILE.json"
             )
         doors = _sip_config(sip, config.sip.limits) if sip else config.sip
-        async with serving(app, doors, config.health) as addresses:
+        async with (
+            serving(app, doors, config.health) as addresses,
+            keeping_up(app, config, options),
+        ):
             click.echo(f"ready: SIP2 at {', '.join(addresses)}")
             await stopped.wait()
 
