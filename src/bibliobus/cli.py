@@ -77,12 +77,14 @@ def demo(data: Path | None, sip: str | None, vendor: str | None, database: str |
 def serve(config_file: Path | None, database: str | None, sip: tuple[str, ...]) -> None:
     """Open the doors of the libraries in a database."""
     file = found_config(config_file, database)
-    run(_serve(chosen_config(file, database), file, sip))
+    options = [*(("--config", str(file)) if file else ())]
+    options += ("--database", database) if database else ()
+    run(_serve(chosen_config(file, database), sip, options))
 
 
-async def _serve(config: Config, file: Path | None, sip: tuple[str, ...]) -> None:
+async def _serve(config: Config, sip: tuple[str, ...], options: list[str]) -> None:
     from bibliobus.app import opened, serving, stop_signal
-    from bibliobus.jobs import kept_up
+    from bibliobus.jobs import keeping_up
 
     stopped = stop_signal()
     async with opened(config) as app:
@@ -92,7 +94,10 @@ async def _serve(config: Config, file: Path | None, sip: tuple[str, ...]) -> Non
                 " or load a library: bibliobus load FILE.json"
             )
         doors = _sip_config(sip, config.sip.limits) if sip else config.sip
-        async with serving(app, doors, config.health) as addresses, kept_up(app, config, file):
+        async with (
+            serving(app, doors, config.health) as addresses,
+            keeping_up(app, config, options),
+        ):
             click.echo(f"ready: SIP2 at {', '.join(addresses)}")
             await stopped.wait()
 

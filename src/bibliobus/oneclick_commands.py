@@ -104,7 +104,7 @@ async def _do(config: Config, collection: str, wanted: Any, *, as_json: bool) ->
         finally:
             progress.finish()
         if done is None:
-            click.echo("Its time has not come.", err=as_json)
+            click.echo("Its time has not come, or another process is at it.", err=as_json)
         else:
             _tell(done, as_json=as_json)
 

@@ -16,7 +16,7 @@ from bibliobus.catalogue.store import Known
 from bibliobus.database import Transaction
 from bibliobus.oneclick.collecting import Collecting, JobError, Shrinks, check_shrinking
 from bibliobus.oneclick.errors import VendorError
-from bibliobus.oneclick.incoming import ready, sift
+from bibliobus.oneclick.incoming import is_isbn, ready, sift
 from bibliobus.oneclick.runs import Job, Run
 from bibliobus.oneclick.wire import Availability
 
@@ -34,6 +34,7 @@ async def update_availability(at: Collecting, *, may_shrink: bool = False) -> Ru
     Raises:
         Shrinks: A list lacks too many titles to be believed; it was not used.
         VendorError: The vendor did not give a list.
+        JobError: Both lists were wrong, each for its reason.
     """
     run = await at.begin(Job.AVAILABILITY)
     async with at.ending(run):
@@ -44,8 +45,11 @@ async def update_availability(at: Collecting, *, may_shrink: bool = False) -> Ru
                 await _update(at, run, medium, known, may_shrink=may_shrink)
             except (Shrinks, VendorError) as error:
                 problems.append(error)
-        for problem in problems:
-            raise problem
+        if len(problems) == 1:
+            raise problems[0]
+        if problems:
+            held = all(isinstance(each, Shrinks) for each in problems)
+            raise (Shrinks if held else JobError)("; ".join(map(str, problems)))
     await at.settle()
     return run
 
@@ -86,10 +90,11 @@ def _by_isbn(run: Run, listed: Iterable[Availability]) -> dict[str, bool]:
     """What the list says of each title; of one that is there twice, that it is available once."""
     rows: dict[str, bool] = {}
     for each in listed:
-        if not each.isbn:
-            run.is_odd("a row of availability", "it has no ISBN")
+        isbn = (each.isbn or "").strip()
+        if not is_isbn(isbn):
+            run.is_odd(isbn or "a row of availability", "it has no ISBN of 13 digits")
         else:
-            rows[each.isbn] = each.available or rows.get(each.isbn, False)
+            rows[isbn] = each.available or rows.get(isbn, False)
     return rows
 
 

@@ -112,9 +112,13 @@ class Collecting:
         except Shrinks as error:
             run.outcome, run.note = Outcome.HELD, str(error)
             raise
-        except (JobError, NotACatalogue, VendorError) as error:
+        except (JobError, VendorError) as error:
             run.outcome, run.note = Outcome.FAILED, str(error)
             raise
+        except NotACatalogue as error:
+            run.outcome = Outcome.FAILED
+            run.note = f"what the vendor sent is no catalogue: {error}"
+            raise JobError(run.note) from error
         else:
             run.outcome = Outcome.DONE
         finally:

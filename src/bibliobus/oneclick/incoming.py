@@ -44,7 +44,12 @@ def isbn_of(raw: bytes | msgspec.Raw) -> str | None:
         found = _identified(raw).isbn
     except NOT_JSON:
         return None
-    return str(found) if found else None
+    return str(found or "").strip() or None
+
+
+def is_isbn(text: str) -> bool:
+    """Whether the vendor can be asked for it."""
+    return len(text) == 13 and text.isascii() and text.isdigit()
 
 
 def fingerprint(raw: bytes) -> bytes:

@@ -7,6 +7,7 @@ whatever happens to whoever reads it, the file is there. The last one is kept un
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -15,10 +16,12 @@ import msgspec
 
 WINDOW = 256 * 1024  # bytes that are looked at together: about 150 titles, one transaction
 SMALL = 48 * 1024  # … if somebody waits for the end of the transaction
-LONGEST = 16 * 1024 * 1024  # bytes of a record, and then some
+LONGEST = 4 * 1024 * 1024  # bytes of a record, and then some
+FEW = 8  # places at which records may end, one of which it usually is
 
 _decode = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _END = re.compile(rb"}\s*,")  # of a record, or of an object in one
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|["{}\[\],]', re.DOTALL)  # a text, or what is in none
 
 
 class NotACatalogue(ValueError):
@@ -45,7 +48,7 @@ def windows(path: Path, start: int = 0, size: int = WINDOW) -> Iterator[Window]:
         rest = b""
         while chunk := file.read(size):
             rest += chunk
-            found = _complete(rest)
+            found = _complete(rest, start)
             if found is not None:
                 records, length = found
                 start, rest = start + length, rest[length:]
@@ -64,25 +67,51 @@ def _beginning(head: bytes) -> int:
     return found.end()
 
 
-def _complete(text: bytes) -> tuple[list[msgspec.Raw], int] | None:
+def _complete(text: bytes, start: int) -> tuple[list[msgspec.Raw], int] | None:
     """As many whole records as `text` begins with, and their length with the comma after them.
 
     A record ends at a brace, and so do objects in one: the right place is where what stands before
-    makes sense.
+    makes sense. It is nearly always one of the last few; else all of the text is looked through.
     """
-    for end in reversed(list(_END.finditer(text))):
+    for end in reversed(deque(_END.finditer(text), FEW)):
         try:
             return _decode(b"[" + text[: end.start() + 1] + b"]"), end.end()
         except msgspec.DecodeError:
             continue
-    return None
+    length = _length_of_records(text)
+    if length is None:
+        return None
+    try:
+        return _decode(b"[" + text[:length].rstrip()[:-1] + b"]"), length
+    except msgspec.DecodeError as error:
+        raise _damaged(start, error) from error
+
+
+def _length_of_records(text: bytes) -> int | None:
+    """The length of all whole records, with the last comma; None: there is not one."""
+    depth, length = 0, None
+    for found in _TOKEN.finditer(text):
+        token = found[0]
+        if token in (b"{", b"["):
+            depth += 1
+        elif token in (b"}", b"]"):
+            depth -= 1
+        elif token == b"," and depth == 0:
+            length = found.end()
+        if token == b'"' or depth < 0:  # a text that is cut off, or the end of the list
+            break
+    return length
 
 
 def _last(text: bytes, start: int) -> list[msgspec.Raw]:
     try:
         return _decode(b"[" + text)
     except msgspec.DecodeError as error:
-        raise NotACatalogue(f"it is cut off or damaged behind byte {start}: {error}") from error
+        raise _damaged(start, error) from error
+
+
+def _damaged(start: int, error: Exception) -> NotACatalogue:
+    return NotACatalogue(f"it is cut off or damaged behind byte {start}: {error}")
 
 
 def _shown(head: bytes) -> str:
