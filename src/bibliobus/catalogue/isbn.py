@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+_AROUND = re.compile(
+    r"^ISBN([- ]1[03](?=[:\s]))?:?|[\s\u2010-\u2015-]", re.IGNORECASE
+)  # and in between
 _ISBN_10 = re.compile(r"[0-9]{9}[0-9Xx]")
 _ISBN_13 = re.compile(r"97[89][0-9]{10}")
 
@@ -14,7 +17,7 @@ def isbn_in(text: str) -> str | None:
     The check digit decides whether ten digits are one, since much else has ten digits; thirteen
     that begin as all ISBNs do are taken as they are, for there are misprinted ones.
     """
-    digits = re.sub(r"^ISBN(-1[03])?:?|[\s-]", "", text.strip(), flags=re.IGNORECASE)
+    digits = _AROUND.sub("", text.strip())
     if _ISBN_13.fullmatch(digits):
         return digits
     if _ISBN_10.fullmatch(digits) and _is_right(digits):

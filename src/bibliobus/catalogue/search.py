@@ -19,7 +19,7 @@ from bibliobus.catalogue.records import Audience, Medium
 from bibliobus.catalogue.spelling import nearest
 from bibliobus.catalogue.store import Found, read
 from bibliobus.catalogue.terms import Field
-from bibliobus.catalogue.words import forms, joined, tokens
+from bibliobus.catalogue.words import joined, sought, tokens
 from bibliobus.database import Transaction
 
 MOST_COUNTED = 1000  # hits; of more, only the newest so many are looked at
@@ -175,7 +175,8 @@ class _Searching:
 
 def _in_field(field: Field, word: str, languages: Sequence[str]) -> Group:
     """A word as a field may have it, by the grammar of any of these languages."""
-    return sorted({field.value + form for each in languages for form in forms(word, each)})
+    grammars: Sequence[str | None] = languages or (None,)
+    return sorted({field.value + form for each in grammars for form in sought(word, each)})
 
 
 def _filters(asked: Search, institution: str) -> Iterator[Group]:

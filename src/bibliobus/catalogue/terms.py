@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from bibliobus.catalogue.records import Contributor, Role, Title
-from bibliobus.catalogue.words import fold, forms, joined, parts, tokens
+from bibliobus.catalogue.words import forms, joined, parts, tokens
 
 LONGEST = 120  # characters of a whole title or name that count
 SHORT = 2  # characters of a word that is not corrected
@@ -82,13 +82,13 @@ def flags(owned: bool | None, available: bool | None) -> str:
 @lru_cache(maxsize=1000)
 def encoded(code: str, name: str) -> str:
     """A term for a name that may be of any characters."""
-    return code + name.encode().hex()
+    return code + name.encode(errors="surrogatepass").hex()
 
 
 @lru_cache(maxsize=1000)
 def plain(token: str) -> str:
     """A token of somebody's list, of letters and digits only."""
-    return fold("".join(filter(str.isalnum, token.lower())))
+    return joined(token)[:LONGEST]
 
 
 def whole(text: str) -> str:
