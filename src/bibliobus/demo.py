@@ -74,16 +74,15 @@ async def _vendor(folder: Path, address: str | None) -> AsyncIterator[Collection
 
 
 async def _import(app: App, config: Config) -> None:
-    """Fill the catalogue with the vendor's titles, the first time."""
-    (state,) = (await jobs.states(app, config)).values()
-    if state["covered_until"] is None:
-        run = await jobs.do(app, config, COLLECTION, Wanted(Job.IMPORT.value))
-        await jobs.do(app, config, COLLECTION, Wanted(Job.AVAILABILITY.value))
-        assert run is not None  # noqa: S101 - it was not asked to wait for its time
-        click.echo(f"Imported {run.counts.added} e-books and audiobooks from the vendor.")
-        return
+    """Do what is due to the vendor's collection: all of it, the first time."""
+    (before,) = (await jobs.states(app, config)).values()
+    state = before
+    while state["due"] is not None:
+        await jobs.do(app, config, COLLECTION, Wanted(Job(state["due"])))
+        (state,) = (await jobs.states(app, config)).values()
     titles = sum(count["titles"] for count in state["titles"].values())
-    click.echo(f"The vendor's {titles} e-books and audiobooks were imported before.")
+    when = "from the vendor" if before["covered_until"] is None else "before"
+    click.echo(f"{titles} e-books and audiobooks were imported {when}.")
 
 
 def _address(given: str | None, usual: str, what: str, option: str) -> tuple[str, int]:

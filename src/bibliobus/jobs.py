@@ -37,7 +37,7 @@ TOLD = 5  # runs, by `status`
 class Wanted:
     """What somebody wants done."""
 
-    job: str  # of `Job`
+    job: Job
     again: bool = False
     may_shrink: bool = False
     if_due: bool = False
@@ -71,20 +71,25 @@ async def _do(
 ) -> Run | None:
     settings = config.oneclick[name]
     institution = _institution_of(app, name, settings)
-    job = Job(wanted.job)
     async with (
         _client(settings, name) as client,
         collecting(
             app.database, institution, name, client, spool=_spool(app, settings), tell=tell
         ) as at,
     ):
-        if wanted.if_due and await _due(at, settings) is not job:
+        if wanted.if_due and await _due(at, settings) is not wanted.job:
             return None
-        if job is Job.IMPORT:
+        if wanted.job is Job.IMPORT:
             return await import_catalogue(at, again=wanted.again, may_shrink=wanted.may_shrink)
-        if job is Job.DELTA:
+        if wanted.job is Job.DELTA:
             return await apply_delta(at, may_shrink=wanted.may_shrink)
         return await update_availability(at, may_shrink=wanted.may_shrink)
+
+
+async def last_run(app: App, config: Config, name: str, job: Job) -> Run | None:
+    """What a collection's job did the last time, however it ended."""
+    institution = _institution_of(app, name, config.oneclick[name])
+    return await app.database.read(lambda tx: runs.last(tx, name, (job,)), institution)
 
 
 async def states(app: App, config: Config) -> dict[str, dict[str, Any]]:

@@ -81,7 +81,9 @@ def test_imports_from_its_vendor_once(start: Programs, tmp_path: Path) -> None:
     second = start("demo", *ANYWHERE, "--data", str(tmp_path))
     second.ready()
 
-    assert re.search(r"Imported \d+ e-books and audiobooks from the vendor\.", "".join(first.lines))
+    assert re.search(
+        r"\d+ e-books and audiobooks were imported from the vendor\.", "".join(first.lines)
+    )
     assert "audiobooks were imported before." in "".join(second.lines)
     vendor = re.search(r"vendor is at (\S+) \(a sandbox", "".join(second.lines))
     assert vendor is not None

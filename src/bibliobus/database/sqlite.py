@@ -39,6 +39,7 @@ from bibliobus.database.readiness import Readiness, note_the_time
 
 T = TypeVar("T")
 
+LOCK_TRIES = 20
 MOST_AT_ONCE = 256  # transactions in one commit: bounds how long the first one waits
 
 SQLITE_SETTINGS = """
@@ -297,7 +298,7 @@ class SQLite:
     async def serve(self) -> None:
         lock = open(f"{self.path}-server", "a+", encoding="ascii")  # noqa: ASYNC230, SIM115 - small, and kept
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            await _locked(lock)
         except BlockingIOError as error:
             lock.seek(0)
             process = lock.read().strip() or "unknown"
@@ -427,6 +428,15 @@ class SQLite:
         if job.error is not None:
             self._writer.execute("ROLLBACK TO one")
         self._writer.execute("RELEASE one")
+
+
+async def _locked(lock: IO[str]) -> None:
+    """Take a lock; whoever only looks whether it is taken has it for a moment."""
+    for _ in range(LOCK_TRIES):
+        with contextlib.suppress(BlockingIOError):
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        await asyncio.sleep(0.01)
+    return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _refuse_corrupting_library() -> None:

@@ -9,6 +9,7 @@ Source: spec/oneclick-api 1.4, 3.1, 4.2.
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Iterable, Sequence
 
 from bibliobus.catalogue import Medium, store
@@ -20,7 +21,6 @@ from bibliobus.oneclick.incoming import is_isbn, ready, sift
 from bibliobus.oneclick.runs import Job, Run
 from bibliobus.oneclick.wire import Availability
 
-LENT = (Medium.EBOOK, Medium.EAUDIO)
 MOST_FETCHED = 200  # records of titles that we do not know; the rest waits for the next delta
 
 
@@ -40,7 +40,7 @@ async def update_availability(at: Collecting, *, may_shrink: bool = False) -> Ru
     async with at.ending(run):
         problems: list[JobError | VendorError] = []
         known = await at.known()
-        for medium in LENT:
+        for medium in store.LENDABLE:
             try:
                 await _update(at, run, medium, known, may_shrink=may_shrink)
             except (Shrinks, VendorError) as error:
@@ -63,7 +63,7 @@ async def _update(
     run.counts.media[medium.value] = len(listed)
     rows = _by_isbn(run, listed)
     there = {isbn: it for isbn, it in known.items() if it.medium is medium and not it.withdrawn}
-    lent = [isbn for isbn, it in there.items() if it.owned]
+    lent = [isbn for isbn, it in there.items() if it.available]
     vanished = [isbn for isbn in lent if isbn not in rows]
     if not may_shrink:
         check_shrinking(len(vanished), len(lent), f"are not in the list of {medium.value}s")
@@ -76,7 +76,7 @@ async def _update(
     before = {it.key: (it.owned, it.available) for it in there.values()}
     changed = {key: its for key, its in flags.items() if its != before[key]}
     run.counts.unchanged += len(flags) - len(changed)
-    run.counts.vanished += sum(1 for isbn in vanished if there[isbn].available)
+    run.counts.vanished += len(vanished)
     await at.set_flags(run, changed)
     await _add(
         at,
@@ -107,17 +107,13 @@ def _flags(at: Collecting, before: Known | None, available: bool) -> tuple[bool 
 
 async def _add(at: Collecting, run: Run, rows: dict[str, bool], known: dict[str, Known]) -> None:
     """Titles that we do not know yet: fetch their records, a few at a time."""
-    wanted = list(rows)[:MOST_FETCHED]
-    for isbn in list(rows)[MOST_FETCHED:]:
-        run.is_odd(isbn, "it is not in the catalogue yet; the next delta or import brings it")
-    if not wanted:
+    if not rows:
         return
-    found = await asyncio.gather(*(at.client.title(isbn) for isbn in wanted))
-    run.counts.calls += len(wanted)
-    for isbn, record in zip(wanted, found, strict=True):
-        if record is None:
-            run.is_odd(isbn, "the vendor lists it, and does not know it")
-    records = [record for record in found if record is not None]
+    # Any of them, or those that the vendor does not know would keep the others from their turn.
+    wanted = random.sample(sorted(rows), min(MOST_FETCHED, len(rows)))
+    for isbn in rows.keys() - set(wanted):
+        run.is_odd(isbn, "it is not in the catalogue yet, and has to wait for its turn")
+    records = [record for record in (await at.records(run, wanted)).values() if record is not None]
     sifted = sift(records, known, set())
     made = await asyncio.to_thread(ready, sifted.wanted, at.institution, at.collection)
 

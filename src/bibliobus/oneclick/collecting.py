@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 from bibliobus.catalogue import store
@@ -21,7 +22,7 @@ from bibliobus.database import Database, Transaction
 from bibliobus.database.leases import Lease, leased
 from bibliobus.oneclick import runs
 from bibliobus.oneclick.client import Client
-from bibliobus.oneclick.errors import VendorError
+from bibliobus.oneclick.errors import BadAnswer, BadInput, VendorError, VendorFault
 from bibliobus.oneclick.incoming import Ready, Sifted
 from bibliobus.oneclick.runs import Job, Outcome, Run
 from bibliobus.oneclick.spool import NotACatalogue
@@ -68,7 +69,6 @@ class Collecting:
     client: Client
     lease: Lease
     spool: Path  # the folder of whole catalogues
-    makes_way: bool  # for a server that has the same SQLite file, and whose terminals wait
     now: Callable[[], datetime] = _now
     tell: Callable[[int, int], None] = _silent  # how much is done, and of how much
 
@@ -90,14 +90,23 @@ class Collecting:
 
         began = time.monotonic()
         result = await self.database.write(held, self.institution)
-        if self.makes_way:
+        if await self.makes_way():
             await self.database.checkpoint()
             await asyncio.sleep(PAUSE * (time.monotonic() - began))
         return result
 
+    async def makes_way(self) -> bool:
+        """Whether there is a server on the same SQLite file, whose terminals wait for us."""
+        return await self.database.is_served()
+
     async def begin(self, job: Job) -> Run:
-        """A new run of a job, written down."""
-        return await self.write(lambda tx: runs.begin(tx, self.collection, job, self.now()))
+        """A new run of a job, written down. Whatever of it was cut off before has failed."""
+
+        def work(tx: Transaction) -> Run:
+            runs.end_cut_off(tx, self.collection, job, self.now())
+            return runs.begin(tx, self.collection, job, self.now())
+
+        return await self.write(work)
 
     async def keep(self, run: Run) -> None:
         """Write down how far a run has come."""
@@ -161,6 +170,40 @@ class Collecting:
 
         await self.write(work)
         spelt |= words
+
+    async def records(
+        self,
+        run: Run,
+        isbns: Sequence[str],
+        otherwise: Mapping[str, bytes | None] = MappingProxyType({}),
+        *,
+        left: bool = False,
+    ) -> dict[str, bytes | None]:
+        """Fetch the vendor's records of titles, by ISBN; None: it has none.
+
+        What the vendor cannot tell of one title is odd, and keeps nobody from the others.
+
+        Args:
+            run: Which counts the calls.
+            isbns: Which titles.
+            otherwise: Records that are taken where the vendor has none.
+            left: Titles may have left, so it is not odd if the vendor has none.
+        """
+        told = await asyncio.gather(
+            *(self.client.title(isbn) for isbn in isbns), return_exceptions=True
+        )
+        run.counts.calls += len(isbns)
+        found: dict[str, bytes | None] = {}
+        for isbn, record in zip(isbns, told, strict=True):
+            if isinstance(record, BadAnswer | BadInput | VendorFault):
+                run.is_odd(isbn, str(record))
+            elif isinstance(record, BaseException):
+                raise record
+            else:
+                found[isbn] = record or otherwise.get(isbn)
+                if found[isbn] is None and not left:
+                    run.is_odd(isbn, "the vendor names it, and does not know it")
+        return found
 
     async def withdraw(self, run: Run, keys: Collection[int]) -> None:
         """Take titles out of circulation, and count them."""
@@ -242,7 +285,7 @@ async def collecting(
     async with leased(database, institution, f"oneclick {collection}") as lease:
         yield Collecting(
             database=database, institution=institution, collection=collection, client=client,
-            lease=lease, spool=spool, makes_way=await database.is_served(), now=now, tell=tell,
+            lease=lease, spool=spool, now=now, tell=tell,
         )  # fmt: skip
 
 

@@ -178,16 +178,9 @@ async def _records(
 ) -> list[bytes]:
     """The vendor's records of titles that came. What a delta sends along lacks some of it, and is
     taken only if the vendor knows no better; of what came and left, its word is what counts."""
-    found = await asyncio.gather(*(at.client.title(isbn) for isbn in isbns))
-    run.counts.calls += len(isbns)
-    records = []
-    for isbn, record in zip(isbns, found, strict=True):
-        record = record or (None if isbn in both else changes.came[isbn])
-        if record is not None:
-            records.append(record)
-        elif isbn not in both:
-            run.is_odd(isbn, "the vendor announced it, and does not know it")
-    return records
+    found = await at.records(run, [isbn for isbn in isbns if isbn not in both], changes.came)
+    found |= await at.records(run, [isbn for isbn in isbns if isbn in both], left=True)
+    return [record for record in found.values() if record is not None]
 
 
 def _isbns(titles: Iterable[RemovedTitle | Holding]) -> Iterator[str | None]:

@@ -21,10 +21,9 @@ from typing import NamedTuple
 
 from bibliobus.catalogue import store
 from bibliobus.catalogue.store import Known
-from bibliobus.database import to_database
 from bibliobus.oneclick import runs
 from bibliobus.oneclick.collecting import Collecting, JobError, Shrinks, TooSoon, check_shrinking
-from bibliobus.oneclick.incoming import Ready, Sifted, isbn_of, ready, sift
+from bibliobus.oneclick.incoming import Ready, Sifted, isbn_of, isbns_named, ready, sift
 from bibliobus.oneclick.ownership import note_ownership
 from bibliobus.oneclick.preparing import preparing
 from bibliobus.oneclick.runs import Job, Outcome, Run, Spooled
@@ -58,10 +57,10 @@ async def import_catalogue(
             run.listing = await _fetched(at, run)
             run.counts.calls += 1
             await at.keep(run)
-        listed = await asyncio.to_thread(_listed, at.spool / run.listing.file)
+        listed, named = await asyncio.to_thread(_listed, at.spool / run.listing.file)
         known = await at.known()
         there = {isbn: it.key for isbn, it in known.items() if not it.withdrawn}
-        going = [there[isbn] for isbn in there.keys() - set(listed)]
+        going = [there[isbn] for isbn in there.keys() - set(listed) - named]
         if not may_shrink:
             _check_listed(listed, there)
             check_shrinking(len(going), len(there), "would be withdrawn")
@@ -86,15 +85,11 @@ def _check_listed(listed: Sequence[object], there: Mapping[str, int]) -> None:
 async def _begun(at: Collecting, *, again: bool, may_shrink: bool) -> Run:
     """The run to go on with, or a new one."""
     before = await at.read(lambda tx: runs.last(tx, at.collection, (Job.IMPORT,)))
-    if before is not None and before.outcome in (None, Outcome.HELD) and not again:
+    if before is not None and not again and _may_go_on(before, may_shrink=may_shrink):
         spooled = await asyncio.to_thread(_still_there, at, before)
-        if spooled is not None and (before.outcome is None or may_shrink):
+        if spooled is not None:
             before.listing, before.outcome, before.ended_at = spooled, None, None
             return before
-    if before is not None and before.outcome is None:
-        before.outcome, before.note = Outcome.FAILED, "it was cut off, and a new one was begun"
-        before.ended_at = at.now()
-        await at.keep(before)
     if not again:
         await _check_distance(at)
     return await at.begin(Job.IMPORT)
@@ -104,14 +99,18 @@ async def _check_distance(at: Collecting) -> None:
     history = await at.read(lambda tx: runs.history(tx, at.collection, (Job.IMPORT,)))
     for run in history:
         listing = run.listing
-        if listing is None or run.outcome is Outcome.FAILED:
-            continue
+        if listing is None or run.outcome not in (Outcome.DONE, Outcome.HELD):
+            continue  # what it had fetched is lost
         if _is_recent(at, listing):
             held = f" It was held: {run.note}" if run.outcome is Outcome.HELD else ""
             raise TooSoon(
                 f"The whole catalogue was fetched at {listing.listed_at:%Y-%m-%d %H:%M} UTC, and"
                 f" the vendor asks for that to be rare.{held} Say --again to fetch it all the same."
             )
+
+
+def _may_go_on(run: Run, *, may_shrink: bool) -> bool:
+    return run.outcome in (None, Outcome.FAILED) or (may_shrink and run.outcome is Outcome.HELD)
 
 
 def _still_there(at: Collecting, run: Run) -> Spooled | None:
@@ -156,18 +155,26 @@ async def _fetched(at: Collecting, run: Run) -> Spooled:
 
 
 def _name(at: Collecting, run: Run) -> str:
-    """Of this run's file, and of no other's, also if several databases have this folder."""
-    return f"{_prefix(at)}{run.key}-{to_database(run.began_at)}.json"
+    """A file's name that no other run has, of whatever library in whatever database."""
+    return f"{_names(at)}-{run.key}.json"
 
 
-def _prefix(at: Collecting) -> str:
-    whose = "\n".join((at.database.url, at.institution, at.collection))
-    return f"catalogue-{hashlib.sha256(whose.encode()).hexdigest()[:20]}-"
+def _names(at: Collecting) -> str:
+    whose = f"{at.database.url}\0{at.institution}\0{at.collection}"
+    return f"catalogue-{hashlib.sha256(whose.encode()).hexdigest()[:16]}"
 
 
-def _listed(path: Path) -> list[str | None]:
-    """The ISBN of each record. To read all of them first tells whether the file is whole."""
-    return [isbn_of(raw) for window in windows(path) for raw in window.records]
+def _listed(path: Path) -> tuple[list[str | None], set[str]]:
+    """The ISBN of each record, and those that records name which make no sense: whatever is in them
+    has not left. To read all of them first tells whether the file is whole."""
+    listed: list[str | None] = []
+    named: set[str] = set()
+    for window in windows(path):
+        for raw in window.records:
+            listed.append(isbn_of(raw))
+            if listed[-1] is None:
+                named |= isbns_named(raw)
+    return listed, named
 
 
 class _Step(NamedTuple):
@@ -193,7 +200,7 @@ async def _keep_all(
     seen = {isbn for isbn in listed[: run.counts.received] if isbn is not None}
     with preparing(listing.size - run.position) as executor:
         ahead: deque[_Step] = deque()
-        size = SMALL if at.makes_way else WINDOW
+        size = SMALL if await at.makes_way() else WINDOW
         for window in windows(at.spool / listing.file, run.position, size):
             sifted = sift(window.records, known, seen)
             made = asyncio.get_running_loop().run_in_executor(
@@ -227,6 +234,6 @@ def _tidy(at: Collecting, run: Run) -> None:
 
 
 def _remove(at: Collecting, kind: str, but: str = "") -> None:
-    for path in at.spool.glob(f"{_prefix(at)}*.{kind}"):
+    for path in at.spool.glob(f"{_names(at)}-*.{kind}"):
         if path.name != but:
             path.unlink(missing_ok=True)

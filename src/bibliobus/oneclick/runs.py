@@ -113,6 +113,17 @@ def begin(tx: Transaction, collection: str, job: Job, now: datetime) -> Run:
     return Run(key=key, collection=collection, job=job, began_at=now)
 
 
+def end_cut_off(tx: Transaction, collection: str, job: Job, now: datetime) -> None:
+    """Note that runs of a job which have not ended never will: one has to itself what they had."""
+    tx.run(
+        "UPDATE runs SET ended_at = :now, outcome = :failed, note = :note"
+        " WHERE institution = :institution AND collection = :collection AND job = :job"
+        " AND outcome IS NULL",
+        collection=collection, job=job.value, now=to_database(now),
+        failed=Outcome.FAILED.value, note="it was cut off, and a new one was begun",
+    )  # fmt: skip
+
+
 def row(run: Run) -> dict[str, object]:
     """A run as it is now, for `keep`: it may go on while that waits for its turn."""
     return {
