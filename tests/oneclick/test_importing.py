@@ -258,12 +258,6 @@ class TestWithRecordings:
         assert len(await scripted.found("emperor mage")) == 1
 
 
-@pytest.fixture
-def scripted(collections: NewCollection, vendor: Vendor) -> Collected:
-    """A collection whose vendor says what it is told to say."""
-    return collections(url=vendor.url)
-
-
 class TestOddCatalogues:
     async def test_an_empty_one_is_not_believed(self, scripted: Collected, vendor: Vendor) -> None:
         """Not even if so few titles may go that nobody would ask."""
