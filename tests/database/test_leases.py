@@ -59,17 +59,12 @@ class Other:
 
     @classmethod
     async def begin(cls, url: str) -> Other:
-        return cls(
-            await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-c",
-                HOLDER,
-                url,
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-            )  # fmt: skip
-        )
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", HOLDER, url,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        return cls(process)
 
     async def says(self) -> str:
         return (await asyncio.wait_for(self._stdout.readline(), 30)).decode().strip()
