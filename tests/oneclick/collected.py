@@ -46,7 +46,7 @@ class Collected:
     """A vendor's collection of the institution MAIN, and the jobs that keep it up to date."""
 
     def __init__(
-        self, app: App, today: Today, spool: Path, name: str = "oneclick", **settings: str
+        self, app: App, today: Today, spool: Path, name: str = "oneclick", **settings: str | bool
     ) -> None:
         self.app, self.today, self.spool, self.name = app, today, spool, name
         self.settings = CollectionSettings(

@@ -78,9 +78,9 @@ async def collections(
     """Makes collections that the sandbox, at its address, lends to MAIN."""
     async with serving_vendor(sandbox) as url:
 
-        def of(name: str = "oneclick", **settings: str) -> Collected:
-            settings = {"url": url, "era": sandbox.settings.era} | settings
-            return Collected(app, today, tmp_path / "spool", name, **settings)
+        def of(name: str = "oneclick", **settings: str | bool) -> Collected:
+            usual: dict[str, str | bool] = {"url": url, "era": sandbox.settings.era}
+            return Collected(app, today, tmp_path / "spool", name, **usual | settings)
 
         yield of
 
@@ -89,3 +89,9 @@ async def collections(
 def collection(collections: NewCollection) -> Collected:
     """The collection of MAIN, nothing of it imported yet."""
     return collections()
+
+
+@pytest.fixture
+def scripted(collections: NewCollection, vendor: Vendor) -> Collected:
+    """A collection whose vendor says what it is told to say."""
+    return collections(url=vendor.url)

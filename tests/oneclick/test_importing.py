@@ -9,12 +9,16 @@ from typing import Any
 
 import pytest
 
+from bibliobus.catalogue.store import known_titles
+from bibliobus.database import Transaction
+from bibliobus.database.leases import Lost
 from bibliobus.oneclick.collecting import JobError, Shrinks, TooSoon
 from bibliobus.oneclick.errors import VendorError
 from bibliobus.oneclick.preparing import MANY
 from bibliobus.oneclick.runs import Job, Outcome
 from bibliobus.sandbox.vendor import Vendor as Sandbox
 from tests.oneclick.collected import (
+    INSTITUTION,
     TITLES,
     Collected,
     NewCollection,
@@ -258,12 +262,6 @@ class TestWithRecordings:
         assert len(await scripted.found("emperor mage")) == 1
 
 
-@pytest.fixture
-def scripted(collections: NewCollection, vendor: Vendor) -> Collected:
-    """A collection whose vendor says what it is told to say."""
-    return collections(url=vendor.url)
-
-
 class TestOddCatalogues:
     async def test_an_empty_one_is_not_believed(self, scripted: Collected, vendor: Vendor) -> None:
         """Not even if so few titles may go that nobody would ask."""
@@ -442,6 +440,36 @@ class TestAfterACut:
 
         assert run.counts.received == TITLES
         assert sandbox.calls[LISTING] == 2
+
+    async def test_one_that_was_thought_dead_writes_nothing_more(
+        self, collection: Collected, sandbox: Sandbox
+    ) -> None:
+        """It slept for more than a minute, and another took the collection over."""
+        loop = asyncio.get_running_loop()
+        taken_over: list[asyncio.Task[set[str]]] = []
+
+        def tell(done: int, of: int) -> None:
+            if not taken_over:
+                taken_over.append(loop.create_task(take_over(collection)))
+
+        collection.tell = tell
+
+        with pytest.raises(Lost, match="oneclick oneclick was taken over by another process"):
+            await collection.imported()
+
+        there = await taken_over[0]
+        assert 0 < len(there) < TITLES
+        assert await collection.titles() == there
+
+
+async def take_over(collection: Collected) -> set[str]:
+    """Another process has the collection from now on; what is there then."""
+
+    def work(tx: Transaction) -> set[str]:
+        tx.run("UPDATE leases SET holder = 'elsewhere 1 1' WHERE institution = :institution")
+        return set(known_titles(tx, collection.name))
+
+    return await collection.app.database.write(work, INSTITUTION)
 
 
 class TestSeveral:

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Sequence
 from bibliobus.catalogue import Medium, store
 from bibliobus.catalogue.store import Known
 from bibliobus.database import Transaction
+from bibliobus.ils.errors import CirculationError
 from bibliobus.oneclick.collecting import Collecting, JobError, Shrinks, check_shrinking
-from bibliobus.oneclick.errors import VendorError
 from bibliobus.oneclick.incoming import is_isbn, ready, sift
 from bibliobus.oneclick.runs import Job, Run
 from bibliobus.oneclick.wire import Availability
@@ -33,17 +33,17 @@ async def update_availability(at: Collecting, *, may_shrink: bool = False) -> Ru
 
     Raises:
         Shrinks: A list lacks too many titles to be believed; it was not used.
-        VendorError: The vendor did not give a list.
+        CirculationError: The vendor did not give a list.
         JobError: Both lists were wrong, each for its reason.
     """
     run = await at.begin(Job.AVAILABILITY)
     async with at.ending(run):
-        problems: list[JobError | VendorError] = []
+        problems: list[JobError | CirculationError] = []
         known = await at.known()
         for medium in store.LENDABLE:
             try:
                 await _update(at, run, medium, known, may_shrink=may_shrink)
-            except (Shrinks, VendorError) as error:
+            except (Shrinks, CirculationError) as error:
                 problems.append(error)
         if len(problems) == 1:
             raise problems[0]

@@ -20,9 +20,10 @@ from bibliobus.catalogue import store
 from bibliobus.catalogue.store import Known
 from bibliobus.database import Database, Transaction
 from bibliobus.database.leases import Lease, leased
+from bibliobus.ils.errors import CirculationError
 from bibliobus.oneclick import runs
 from bibliobus.oneclick.client import Client
-from bibliobus.oneclick.errors import BadAnswer, BadInput, VendorError, VendorFault
+from bibliobus.oneclick.errors import BadAnswer, BadInput, VendorFault
 from bibliobus.oneclick.incoming import Ready, Sifted
 from bibliobus.oneclick.runs import Job, Outcome, Run
 from bibliobus.oneclick.spool import NotACatalogue
@@ -121,7 +122,7 @@ class Collecting:
         except Shrinks as error:
             run.outcome, run.note = Outcome.HELD, str(error)
             raise
-        except (JobError, VendorError) as error:
+        except (JobError, CirculationError) as error:
             run.outcome, run.note = Outcome.FAILED, str(error)
             raise
         except NotACatalogue as error:
