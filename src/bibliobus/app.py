@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 
 from bibliobus.catalogue import index_titles
+from bibliobus.catalogue import invariants as of_titles
 from bibliobus.config import Config, ConfigError, HealthConfig, SIPConfig
 from bibliobus.database import Database, DatabaseError, Transaction, Verifier, open_database
 from bibliobus.embedded import (
@@ -178,8 +179,10 @@ async def load(app: App, library: Library, *, shared_hashes: bool = False) -> No
 async def breaches(app: App) -> list[str]:
     """What must never be and is, a sentence each, with the institution it is in."""
     found = await app.database.check()
+    found += await app.database.read(lambda tx: list(of_titles.strays(tx)))
     for id in app.institutions:
         theirs = await app.database.read(lambda tx: list(invariants.breaches(tx)), id)
+        theirs += await app.database.read(lambda tx: list(of_titles.breaches(tx)), id)
         found += [f"{id}: {each}" for each in theirs]
     return found
 

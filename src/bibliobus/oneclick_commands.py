@@ -87,6 +87,8 @@ def _run(
 
 
 async def _do(config: Config, collection: str, wanted: Wanted, *, as_json: bool) -> None:
+    from datetime import UTC, datetime
+
     from bibliobus.app import opened
     from bibliobus.jobs import do, last_run
     from bibliobus.oneclick import VendorError
@@ -98,7 +100,7 @@ async def _do(config: Config, collection: str, wanted: Wanted, *, as_json: bool)
         Job.IMPORT: "Importing the catalogue", Job.DELTA: "Applying the catalogue's delta",
         Job.AVAILABILITY: "Updating the availability",
     }  # fmt: skip
-    library = config.oneclick[collection].library_id
+    library, began = config.oneclick[collection].library_id, datetime.now(UTC)
     async with opened(config, changes_it=False) as app:
         click.echo(f"{words[wanted.job]} of library {library}", err=as_json)
         progress = _Progress(hidden=as_json)
@@ -106,7 +108,7 @@ async def _do(config: Config, collection: str, wanted: Wanted, *, as_json: bool)
             done = await do(app, config, collection, wanted, tell=progress)
         except (JobError, NotACatalogue, VendorError) as error:
             last = await last_run(app, config, collection, wanted.job)
-            if last is not None and last.counts.received:
+            if last is not None and last.began_at >= began and last.counts.received:
                 _tell(last, as_json=as_json)  # it may have done something
             raise click.ClickException(str(error)) from error
         finally:

@@ -193,7 +193,7 @@ async def test_a_full_disk_is_a_sentence(operator: Operator, vendor: Vendor) -> 
 async def test_what_is_no_catalogue_is_a_sentence(operator: Operator, tmp_path: Path) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        body = b'[{"isbn": oops}]'
+        body = b'[{"isbn": "9790000000001"]'
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
         await writer.drain()
         writer.close()

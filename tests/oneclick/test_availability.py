@@ -207,7 +207,7 @@ class TestTitlesNotOwned:
     ) -> None:
         collection = collections(url=vendor.url, shows_titles_not_owned=True)
         one, other = a_title(1), a_title(2)
-        vendor.answers(as_json([one, other]))
+        vendor.answers(as_json([one, other]), NOTHING_FOUND)
         await collection.imported()
         vendor.answers(listed([one])[:-1] + b"," + listed([other], available=False)[1:], b"[]")
 
@@ -222,6 +222,7 @@ class TestTitlesNotOwned:
         assert await collection.flags("9790000000001") == (True, False)  # only lent
 
 
+NOTHING_FOUND = b'{"pageIndex": 0, "pageCount": 0, "resultSetCount": 0, "items": []}'
 NOT_THERE = (
     "eXtensible Framework was unable to locate the resource for RB.API.LibraryMedia.Get"
     "     details: ICriterion: [ Isbn<String> : 1]"

@@ -6,38 +6,43 @@ word; two slips in long words, behind the first two letters.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Collection
 
-from bibliobus.catalogue.words import fold
-from bibliobus.database import Transaction
+from bibliobus.catalogue.words import parts
+from bibliobus.database import Transaction, rows_among
 
 SHORTEST, SHORTEST_OF_TWO_SLIPS = 4, 7  # letters of a word that is corrected
-MOST_TRIED = 3  # corrections of a word
-MOST_WEIGHED = 12  # of which it is known how frequent they are
+MOST = 12  # words that one may have been meant as
 
 _ALPHABETS = (
     "abcdefghijklmnopqrstuvwxyz",
-    "абвгдежзиклмнопрстуфхцчшщъыьэюя",
-    "αβγδεζηθικλμνξοπρσςτυφχψω",
+    "абвгґдеєжзиіклмнопрстуфхцчшщъыьэюя",
+    "αβγδεζηθικλμνξοπρστυφχψω",
 )
 
 
-def nearest(tx: Transaction, word: str, frequency: Callable[[str], int]) -> Iterator[str]:
-    """Words of the catalogue that may be meant, the likeliest first: fewest slips, then most
-    titles. `frequency` says how many titles have a word."""
-    word = fold(word)
+def nearest(tx: Transaction, token: str) -> dict[str, int]:
+    """Words of the catalogue that a token may have been meant as, and how many slips that takes. Of
+    many, those that begin as it does: few slips are made there. Of a token with an apostrophe, its
+    longest part counts."""
+    word = max(parts(token), key=len)
     if len(word) < SHORTEST:
-        return
-    found = dict.fromkeys(_known(tx, one_slip(word)), 1)
+        return {}
+    found = dict.fromkeys(spelt_among(tx, one_slip(word)), 1)
     if not found and len(word) >= SHORTEST_OF_TWO_SLIPS:
         found = {other: 2 for other in _alike(tx, word) if slips(word, other) == 2}
-    weighed = [
-        (count, -frequency(other), other) for other, count in islice(found.items(), MOST_WEIGHED)
-    ]
-    for _, times, other in sorted(weighed)[:MOST_TRIED]:
-        if times:
-            yield other
+    likeliest = sorted(found, key=lambda other: (other[0] != word[0], other))[:MOST]
+    return {other: found[other] for other in likeliest}
+
+
+def spelt_among(tx: Transaction, words: Collection[str]) -> set[str]:
+    """Those of these words that the catalogue has."""
+    rows = rows_among(
+        tx,
+        "SELECT word FROM words WHERE institution = :institution AND word IN (:values)",
+        sorted(words),
+    )
+    return {word for (word,) in rows}
 
 
 def one_slip(word: str) -> set[str]:
@@ -64,17 +69,6 @@ def slips(word: str, other: str) -> int:
                 steps = min(steps, last[j - 2] + 1)
             row.append(steps)
     return row[-1]
-
-
-def _known(tx: Transaction, words: set[str]) -> list[str]:
-    """Those of these words that the catalogue has."""
-    given = {f"word{n}": word for n, word in enumerate(sorted(words))}
-    rows = tx.rows(
-        "SELECT word FROM words WHERE institution = :institution"  # noqa: S608 - names of ours
-        f" AND word IN ({', '.join(f':{name}' for name in given)})",
-        **given,
-    )
-    return [word for (word,) in rows]
 
 
 def _alike(tx: Transaction, word: str) -> list[str]:

@@ -209,18 +209,25 @@ def is_lent(found: Found) -> bool:
 def index_titles(tx: Transaction) -> None:
     """Index titles of the institution that are not indexed yet: the library's own when they are
     new, and those of a database that an older version has made."""
-    while keys := [
-        key
-        for (key,) in tx.rows(
-            "SELECT key FROM titles WHERE NOT indexed AND institution = :institution LIMIT :most",
-            most=INDEXED_TOGETHER,
-        )
-    ]:
-        spell(tx, _index_again(tx, read(tx, keys)))
-        tx.many(
-            "UPDATE titles SET indexed = TRUE WHERE institution = :institution AND key = :key",
-            [{"key": key} for key in keys],
-        )
+    with tx.unhurried():
+        indexed = 0
+        while keys := _not_indexed(tx):
+            spell(tx, _index_again(tx, read(tx, keys)))
+            tx.many(
+                "UPDATE titles SET indexed = TRUE WHERE institution = :institution AND key = :key",
+                [{"key": key} for key in keys],
+            )
+            indexed += len(keys)
+        if indexed > INDEXED_TOGETHER:
+            tx.settle("title_terms")
+
+
+def _not_indexed(tx: Transaction) -> list[int]:
+    rows = tx.rows(
+        "SELECT key FROM titles WHERE NOT indexed AND institution = :institution LIMIT :most",
+        most=INDEXED_TOGETHER,
+    )
+    return [key for (key,) in rows]
 
 
 def spell(tx: Transaction, words: Collection[str]) -> None:

@@ -4,7 +4,7 @@ SQLite and PostgreSQL behind one interface (`engine`), the schema as numbered mi
 (`migrating`), and how secrets are checked (`verifier`). Nothing here knows what is stored.
 """
 
-from bibliobus.database.engine import Database, Transaction, storable
+from bibliobus.database.engine import Database, Transaction, rows_among, storable
 from bibliobus.database.errors import Conflict, DatabaseError, Failed
 from bibliobus.database.opening import open_database
 from bibliobus.database.times import from_database, to_database
@@ -19,6 +19,7 @@ __all__ = [
     "Verifier",
     "from_database",
     "open_database",
+    "rows_among",
     "storable",
     "to_database",
 ]

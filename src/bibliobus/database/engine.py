@@ -115,6 +115,23 @@ class Transaction(Protocol):
         ...
 
 
+AMONG = 500
+_AMONG = ", ".join(f":value{n}" for n in range(AMONG))
+
+
+def rows_among(
+    tx: Transaction, sql: str, values: Sequence[object], **parameters: object
+) -> list[Row]:
+    """The rows of a SELECT in which `IN (:values)` stands for any number of values. They go in
+    some at a time, always as many, so that there is one statement to be prepared."""
+    sql, rows = sql.replace(":values", _AMONG), list[Row]()
+    for n in range(0, len(values), AMONG):
+        some = [*values[n : n + AMONG]]
+        some += [some[0]] * (AMONG - len(some))
+        rows += tx.rows(sql, **{f"value{m}": value for m, value in enumerate(some)}, **parameters)
+    return rows
+
+
 class Database(Protocol):
     """Runs synchronous functions as transactions, elsewhere than on the event loop."""
 

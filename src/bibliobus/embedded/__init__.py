@@ -3,8 +3,8 @@
 `ils` keeps the port's promises and makes the one hop, with the PIN checked before (`pins`). Behind
 it are plain functions over a `call`: `circulation`, `taking_back`, `placing`, `conditions` and
 `undoing` have the transactions; `patrons`, `items`, `holds` and `fees` are what these stand on.
-`replay` does things once, `privacy` forgets, `invariants` has what must never be, and `loading`
-fills a library.
+`shelves` knows which titles are in, `replay` does things once, `privacy` forgets, `invariants` has
+what must never be, and `loading` fills a library.
 """
 
 from bibliobus.embedded.ils import EmbeddedILS

@@ -18,6 +18,7 @@ from bibliobus.embedded import (
     patrons,
     placing,
     privacy,
+    shelves,
     taking_back,
     undoing,
 )
@@ -124,6 +125,11 @@ class EmbeddedILS:
     async def find_item(self, item_id: str) -> Item | None:
         found = await self._read(lambda call: items.find(call, item_id))
         return None if found is None else found.record
+
+    def lendable(self, tx: Transaction, titles: Sequence[int]) -> set[int]:
+        """Of its titles, by key, those with a copy that can be borrowed at once; inside the
+        caller's transaction, as `catalogue.search` wants it."""
+        return shelves.lendable(Call(tx, self._policies, _NOBODY, self._clock), titles)
 
     async def check_password(self, patron_id: str, pin: Secret) -> bool:
         try:

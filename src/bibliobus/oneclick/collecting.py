@@ -194,16 +194,21 @@ class Collecting:
             *(self.client.title(isbn) for isbn in isbns), return_exceptions=True
         )
         run.counts.calls += len(isbns)
+        faults = [each for each in told if isinstance(each, VendorFault)]
+        if faults and len(faults) == len(told):
+            raise faults[0]  # it is not about any one title
         found: dict[str, bytes | None] = {}
         for isbn, record in zip(isbns, told, strict=True):
             if isinstance(record, BadAnswer | BadInput | VendorFault):
-                run.is_odd(isbn, str(record))
+                found[isbn] = otherwise.get(isbn)
+                reason = str(record)
             elif isinstance(record, BaseException):
                 raise record
             else:
                 found[isbn] = record or otherwise.get(isbn)
-                if found[isbn] is None and not left:
-                    run.is_odd(isbn, "the vendor names it, and does not know it")
+                reason = "" if left else "the vendor names it, and does not know it"
+            if found[isbn] is None and reason:
+                run.is_odd(isbn, reason)
         return found
 
     async def withdraw(self, run: Run, keys: Collection[int]) -> None:
