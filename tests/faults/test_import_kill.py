@@ -181,21 +181,45 @@ async def test_an_import_that_is_killed_anywhere_ends_the_same(
     assert its.calls[LISTING] == rounds + downloads
 
 
-async def test_processes_end_with_the_one_they_work_for(
-    vendor: tuple[Vendor, str], tmp_path: Path
-) -> None:
-    _, address = vendor
-    imports = Imports(tmp_path / "one", f"sqlite:///{tmp_path / 'library.db'}", address)
+@pytest.fixture
+async def working(vendor: tuple[Vendor, str], tmp_path: Path) -> tuple[Imports, Import]:
+    """An import with processes that work for it."""
+    imports = Imports(tmp_path / "one", f"sqlite:///{tmp_path / 'library.db'}", vendor[1])
     begun = await imports.begin()
     deadline = time.monotonic() + SECONDS
     while len([each for each in imports.left() if "spawn_main" in each]) < 2:
         assert time.monotonic() < deadline, "it has none"
         assert begun.process.returncode is None, "it has ended before"
         await asyncio.sleep(0.01)
+    return imports, begun
+
+
+async def test_processes_end_with_the_one_they_work_for(working: tuple[Imports, Import]) -> None:
+    imports, begun = working
 
     assert await begun.killed(alone=True)
 
     await nothing_left(imports)
+
+
+async def test_one_that_is_interrupted_says_so_and_goes_on_later(
+    working: tuple[Imports, Import], vendor: tuple[Vendor, str]
+) -> None:
+    """Ctrl-C, which all processes of a terminal get."""
+    imports, begun = working
+    assert begun.process.stdout is not None
+    async with asyncio.timeout(SECONDS):
+        await begun.process.stdout.readuntil(b"30 %")  # all of them are at work
+
+    os.killpg(begun.process.pid, signal.SIGINT)
+
+    said, _ = await asyncio.wait_for(begun.process.communicate(), SECONDS)
+    assert begun.process.returncode == 1
+    assert said.decode().strip().endswith("Aborted!")
+    assert b"Traceback" not in said
+    await nothing_left(imports)
+    await ended(await imports.begin())
+    assert vendor[0].calls[LISTING] == 1
 
 
 async def ended(begun: Import) -> bool:
