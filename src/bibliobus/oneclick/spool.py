@@ -15,7 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 WINDOW = 256 * 1024  # bytes that are looked at together: about 150 titles, one transaction
-LONGEST = 4 * 1024 * 1024  # bytes of a record, and then some
+LONGEST = 1024 * 1024  # bytes of a record, and then some
 FEW = 8  # places at which records may end, one of which it usually is
 
 _decode = msgspec.json.Decoder(list[msgspec.Raw]).decode
