@@ -255,6 +255,7 @@ async def test_the_guides_file_is_found_where_it_lies(operator: Operator, addres
     assert b"30 received: 30 added" in out
 
 
+@pytest.mark.timeout(240)
 async def test_servers_do_what_is_due_and_never_twice(
     vendor: Vendor, address: str, database_url: str, tmp_path: Path
 ) -> None:
@@ -266,7 +267,7 @@ async def test_servers_do_what_is_due_and_never_twice(
     many = 2 if database_url.startswith("postgresql") else 1
     servers = [await operator.start(*serve) for _ in range(many)]
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(150):
             while (await state(operator))["covered_until"] is None:
                 assert all(each.returncode is None for each in servers)
                 await asyncio.sleep(0.2)

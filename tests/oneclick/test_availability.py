@@ -222,7 +222,9 @@ class TestTitlesNotOwned:
         assert await collection.flags("9790000000001") == (True, False)  # only lent
 
 
-NOTHING_FOUND = b'{"pageIndex": 0, "pageSize": 100, "pageCount": 0, "resultSetCount": 0, "items": []}'
+NOTHING_FOUND = (
+    b'{"pageIndex": 0, "pageSize": 100, "pageCount": 0, "resultSetCount": 0, "items": []}'
+)
 NOT_THERE = (
     "eXtensible Framework was unable to locate the resource for RB.API.LibraryMedia.Get"
     "     details: ICriterion: [ Isbn<String> : 1]"

@@ -131,9 +131,9 @@ def test_damage_in_the_middle_is_told_at_once(tmp_path: Path, damage: bytes) -> 
     middle = whole.index(b'{"n": 2000,')
     path = written(tmp_path, whole[:middle] + damage + whole[middle:])
     assert path.stat().st_size > middle + 2 * LONGEST
-    begun = time.monotonic()
+    begun = time.process_time()
 
     with pytest.raises(NotACatalogue, match=r"behind byte|what begins at byte"):
         list(windows(path))
 
-    assert time.monotonic() - begun < 10
+    assert time.process_time() - begun < 5

@@ -46,8 +46,8 @@ FOR EACH ROW EXECUTE FUNCTION rows_are_only_added();
 # 100,000 titles spends 5 s here, and 8 s with the usual 4 MB.
 #
 # How many rows have a word the planner knows well of frequent ones alone. For one that is nowhere
-# it would go through all rows until it has met a few (150 ms of 100,000), so it is told: through the
-# newest rows for what is in every twentieth, where the terms' index takes 40 ms; else by that.
+# it would go through all rows until it has met a few (150 ms of 100,000), so it is told: through
+# the newest rows for what is in every twentieth, where the terms' index takes 40 ms; else by that.
 _SEARCH_INDEX = r"""
 CREATE TABLE \1 (rowid BIGINT PRIMARY KEY, terms TSVECTOR NOT NULL);
 CREATE INDEX \1_by_term ON \1 USING gin (terms) WITH (gin_pending_list_limit = 65536);

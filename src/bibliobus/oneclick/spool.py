@@ -16,7 +16,7 @@ import msgspec
 
 WINDOW = 256 * 1024  # bytes that are looked at together: about 150 titles, one transaction
 SMALL = 48 * 1024  # … if somebody waits for the end of the transaction
-LONGEST = 4 * 1024 * 1024  # bytes of a record, and then some
+LONGEST = 1024 * 1024  # bytes of a record, and then some
 FEW = 8  # places at which records may end, one of which it usually is
 
 _decode = msgspec.json.Decoder(list[msgspec.Raw]).decode
