@@ -84,7 +84,7 @@ class Recorder:
     def search(self, index: str, groups: Any, limit: int) -> Any:
         raise NotImplementedError("nor a search")
 
-    def settle(self, index: str) -> None:
+    def settle(self, index: str, *tables: str) -> None:
         raise NotImplementedError("nor what comes after it")
 
     def unhurried(self) -> AbstractContextManager[object]:

@@ -103,6 +103,7 @@ def main() -> None:
     arguments = parser.parse_args()
     bibliobus = str(Path(sys.executable).parent / "bibliobus")
     sip = ["--sip", "127.0.0.1:0"]
+    vendor = ["--vendor", "127.0.0.1:0"]
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
         folder = Path(name)
         print(f"fdatasync here takes {fdatasync(folder):.0f} µs (median of 200)")
@@ -113,8 +114,15 @@ def main() -> None:
                 rows = {
                     "memory": [sys.executable, str(HERE / "serve_memory.py"), *sip],
                     **pysip2_row(arguments.pysip2),
-                    "SQLite": [bibliobus, "demo", *sip, "--data", str(folder / str(connections))],
-                    "PostgreSQL": [bibliobus, "demo", *sip, "--database", url],
+                    "SQLite": [
+                        bibliobus,
+                        "demo",
+                        *sip,
+                        *vendor,
+                        "--data",
+                        str(folder / str(connections)),
+                    ],
+                    "PostgreSQL": [bibliobus, "demo", *sip, *vendor, "--database", url],
                 }
                 ceiling = 0.0
                 for label, command in rows.items():

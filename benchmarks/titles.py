@@ -1,5 +1,7 @@
-"""A vendor's catalogue of any size, made of Project Gutenberg's titles: what the benchmarks import
-and search. It has the vendor's own form (spec/oneclick-api 1.2); records have the usual length."""
+"""A vendor's catalogue of any size, made of Project Gutenberg's titles, in the vendor's own form.
+
+It is what the benchmarks import and search: spec/oneclick-api 1.2, records of the usual length.
+"""
 
 from __future__ import annotations
 

@@ -51,61 +51,23 @@ def main(verbose: bool) -> None:
 @main.command()
 @click.option("--data", type=_LazyPath(), help="Keep the library in this folder.")
 @click.option("--sip", metavar="HOST:PORT", help="The SIP2 door; 127.0.0.1:6001 unless taken.")
+@click.option("--vendor", metavar="HOST:PORT", help="The vendor; 127.0.0.1:8081 unless taken.")
 @DATABASE
-def demo(data: Path | None, sip: str | None, database: str | None) -> None:
+def demo(data: Path | None, sip: str | None, vendor: str | None, database: str | None) -> None:
     """Make a library of well-known books and open its doors.
 
+    It has an e-book vendor of its own, the sandbox, and imports its titles on the first start.
     Without --data the library lives in a temporary folder and is gone at the end.
     """
     import tempfile
     from pathlib import Path
 
+    from bibliobus.demo import demo
+
     with tempfile.TemporaryDirectory(prefix="bibliobus-") as temporary:
         folder = data or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        run(_demo(database or f"sqlite:///{folder / 'library.db'}", sip))
-
-
-async def _demo(url: str, sip: str | None) -> None:
-    from datetime import UTC, datetime
-
-    from bibliobus.app import load, opened, serving, stop_signal
-    from bibliobus.config import Config, DatabaseConfig
-    from bibliobus.sandbox import INTRODUCTION, demo_library
-    from bibliobus.terminals.listening import SIP_ADDRESS, host_and_port, written_address
-
-    library = demo_library(datetime.now(UTC))
-    config = Config(database=DatabaseConfig(url=url), institutions=library.institutions)
-    try:
-        host, port = host_and_port(sip or SIP_ADDRESS)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
-    stopped = stop_signal()
-    async with opened(config) as app:
-        await load(app, library, shared_hashes=True)
-        free = port if sip else _free_port(host, port)
-        if free != port:
-            click.echo(f"Port {port} is taken, so the SIP2 door is at {free}.")
-        async with serving(app, _sip_config((written_address(host, free),))) as addresses:
-            click.echo(f"The library is in {app.database.url}")
-            click.echo(INTRODUCTION.format(host=host, port=free))
-            click.echo(f"ready: SIP2 at {addresses[0]}; Ctrl-C stops it")
-            await stopped.wait()
-
-
-def _free_port(host: str, port: int) -> int:
-    """`port`, or the next one that nobody listens at."""
-    import socket
-
-    for each in range(port, port + 100):
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, each))
-            except OSError:
-                continue
-            return each
-    raise click.ClickException(f"No port from {port} to {port + 99} is free; say --sip HOST:PORT.")
+        run(demo(folder, url=database, sip=sip, vendor=vendor))
 
 
 @main.command()
@@ -114,11 +76,15 @@ def _free_port(host: str, port: int) -> int:
 @click.option("--sip", metavar="HOST:PORT", multiple=True, help="The SIP2 door, instead.")
 def serve(config_file: Path | None, database: str | None, sip: tuple[str, ...]) -> None:
     """Open the doors of the libraries in a database."""
-    run(_serve(chosen_config(config_file, database), sip))
+    file = found_config(config_file, database)
+    options = [*(("--config", str(file)) if file else ())]
+    options += ("--database", database) if database else ()
+    run(_serve(chosen_config(file, database), sip, options))
 
 
-async def _serve(config: Config, sip: tuple[str, ...]) -> None:
+async def _serve(config: Config, sip: tuple[str, ...], options: list[str]) -> None:
     from bibliobus.app import opened, serving, stop_signal
+    from bibliobus.jobs import keeping_up
 
     stopped = stop_signal()
     async with opened(config) as app:
@@ -128,7 +94,10 @@ async def _serve(config: Config, sip: tuple[str, ...]) -> None:
                 " or load a library: bibliobus load FILE.json"
             )
         doors = _sip_config(sip, config.sip.limits) if sip else config.sip
-        async with serving(app, doors, config.health) as addresses:
+        async with (
+            serving(app, doors, config.health) as addresses,
+            keeping_up(app, config, options),
+        ):
             click.echo(f"ready: SIP2 at {', '.join(addresses)}")
             await stopped.wait()
 
@@ -267,7 +236,21 @@ def oneclick() -> None:
     """The e-book vendor OneClickdigital: its catalogue, and what can be borrowed."""
 
 
-@main.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
+_WHOEVER = {"add_help_option": False, "context_settings": {"ignore_unknown_options": True}}
+"""A command whose options are another module's, which is imported when it runs."""
+
+
+@main.command(**_WHOEVER)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def search(arguments: tuple[str, ...]) -> None:
+    """Find titles in a library's catalogue, whoever lends them."""
+    from importlib import import_module
+
+    command = import_module("bibliobus.search_command").command  # which imports this module
+    command.main(arguments, prog_name="bibliobus search")
+
+
+@main.command(**_WHOEVER)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def sandbox(arguments: tuple[str, ...]) -> None:
     """Pretend to be the e-book vendor OneClickdigital, whose own service is gone."""
@@ -345,17 +328,23 @@ async def _mark(barcode: str, condition: str, institution: str | None, config: C
         click.echo(f"{marked.id} ({marked.title_id}) is {condition}.")
 
 
-def chosen_config(config_file: Path | None, database: str | None) -> Config:
-    """What the options say: a file, a database, or a file whose database is another one. Without
-    options it is the `config.json` that lies here, if one does."""
+def found_config(config_file: Path | None, database: str | None) -> Path | None:
+    """The configuration's file: the one that is given, or, if nothing else is said, the
+    `config.json` of a vendor's guide that lies here."""
     from pathlib import Path
 
+    if config_file is None and database is None and Path(GUIDE).exists():
+        return Path(GUIDE)
+    return config_file
+
+
+def chosen_config(config_file: Path | None, database: str | None) -> Config:
+    """What the options say: a file, a database, or a file whose database is another one."""
     from msgspec.structs import replace
 
     from bibliobus.config import Config, ConfigError, DatabaseConfig, read_config
 
-    if config_file is None and database is None and Path(GUIDE).exists():
-        config_file = Path(GUIDE)
+    config_file = found_config(config_file, database)
     if config_file is None and database is None:
         raise click.UsageError("Say which library: --config FILE or --database URL.")
     try:

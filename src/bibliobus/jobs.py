@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
-import tempfile
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from bibliobus.app import App
 from bibliobus.catalogue import store
 from bibliobus.config import Config, ConfigError
 from bibliobus.database import DatabaseError, Transaction
+from bibliobus.database.leases import Taken
 from bibliobus.oneclick import Client, CollectionSettings, runs
 from bibliobus.oneclick.availability import update_availability
 from bibliobus.oneclick.collecting import Collecting, collecting
@@ -35,7 +37,7 @@ TOLD = 5  # runs, by `status`
 class Wanted:
     """What somebody wants done."""
 
-    job: str  # of `Job`
+    job: Job
     again: bool = False
     may_shrink: bool = False
     if_due: bool = False
@@ -48,30 +50,46 @@ async def do(
     wanted: Wanted,
     tell: Callable[[int, int], None] = lambda done, of: None,
 ) -> Run | None:
-    """Do a job to a collection of the configuration; None: it is not due.
+    """Do a job to a collection of the configuration; None: it is not due, or being done.
 
     Raises:
         JobError: It was not done, and why.
-        Taken: Another process is at this collection.
+        Taken: Another process is at this collection, and it was not asked whether it is due.
         ConfigError: The collection's settings make no sense here.
         VendorError: The vendor did not do its part.
     """
+    try:
+        return await _do(app, config, name, wanted, tell)
+    except Taken:
+        if wanted.if_due:
+            return None  # it is being done
+        raise
+
+
+async def _do(
+    app: App, config: Config, name: str, wanted: Wanted, tell: Callable[[int, int], None]
+) -> Run | None:
     settings = config.oneclick[name]
     institution = _institution_of(app, name, settings)
-    job = Job(wanted.job)
     async with (
         _client(settings, name) as client,
         collecting(
             app.database, institution, name, client, spool=_spool(app, settings), tell=tell
         ) as at,
     ):
-        if wanted.if_due and await _due(at, settings) is not job:
+        if wanted.if_due and await _due(at, settings) is not wanted.job:
             return None
-        if job is Job.IMPORT:
+        if wanted.job is Job.IMPORT:
             return await import_catalogue(at, again=wanted.again, may_shrink=wanted.may_shrink)
-        if job is Job.DELTA:
+        if wanted.job is Job.DELTA:
             return await apply_delta(at, may_shrink=wanted.may_shrink)
         return await update_availability(at, may_shrink=wanted.may_shrink)
+
+
+async def last_run(app: App, config: Config, name: str, job: Job) -> Run | None:
+    """What a collection's job did the last time, however it ended."""
+    institution = _institution_of(app, name, config.oneclick[name])
+    return await app.database.read(lambda tx: runs.last(tx, name, (job,)), institution)
 
 
 async def states(app: App, config: Config) -> dict[str, dict[str, Any]]:
@@ -85,7 +103,7 @@ async def _state(app: App, name: str, settings: CollectionSettings) -> dict[str,
     def work(tx: Transaction) -> dict[str, Any]:
         history = runs.history(tx, name)
         covered_until = runs.covered_until(tx, name)
-        job = due(history, settings, datetime.now(UTC))
+        job = due(history, settings, datetime.now(UTC), imported=covered_until is not None)
         return {
             "institution": institution,
             "library_id": settings.library_id,
@@ -98,32 +116,44 @@ async def _state(app: App, name: str, settings: CollectionSettings) -> dict[str,
     return await app.database.read(work, institution)
 
 
-async def keep_up(app: App, config: Config, file: Path) -> None:
-    """Have what is due done, for ever, each job by a process of its own: an import works hard, and
-    terminals would wait for it.
+@asynccontextmanager
+async def keeping_up(app: App, config: Config, options: Sequence[str]) -> AsyncIterator[None]:
+    """Have what is due done, as long as the block takes, each job by a process of its own: an
+    import works hard, and terminals would wait for it.
 
     Args:
         app: Whose history says what is due.
         config: With the collections.
-        file: The configuration's, for those processes.
+        options: How those processes find the same configuration: --config, --database.
     """
+    keeping = asyncio.create_task(_keep_up(app, config, options))
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await keeping
+
+
+async def _keep_up(app: App, config: Config, options: Sequence[str]) -> None:
     scheduled = {name: its for name, its in config.oneclick.items() if its.scheduled}
     while scheduled:
         for name, settings in scheduled.items():
             try:
                 job = (await _state(app, name, settings))["due"]
-            except (ConfigError, DatabaseError) as error:
+                if job is not None:
+                    await _in_a_process(job, name, options)
+            except (ConfigError, DatabaseError, OSError) as error:
                 logger.warning("collection %s was left for later: %s", name, error)
-                continue
-            if job is not None:
-                await _in_a_process(job, name, file)
+            except Exception:  # it has to go on
+                logger.exception("collection %s was left for later: a fault of ours", name)
         await asyncio.sleep(EVERY)
 
 
-async def _in_a_process(job: str, name: str, file: Path) -> None:
+async def _in_a_process(job: str, name: str, options: Sequence[str]) -> None:
     command = ("-m", "bibliobus", "oneclick", job, "--if-due", "--json")
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *command, "--collection", name, "--config", str(file),
+        sys.executable, *command, "--collection", name, *options,
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
@@ -137,12 +167,15 @@ async def _in_a_process(job: str, name: str, file: Path) -> None:
         words = said.decode(errors="replace").strip().splitlines()
         logger.warning("%s of %s: %s", job, name, words[-1] if words else "it failed")
     else:
-        logger.info("%s of %s was done", job, name)
+        logger.info("%s of %s has ended", job, name)
 
 
 async def _due(at: Collecting, settings: CollectionSettings) -> Job | None:
-    history = await at.read(lambda tx: runs.history(tx, at.collection))
-    return due(history, settings, at.now())
+    def work(tx: Transaction) -> Job | None:
+        imported = runs.covered_until(tx, at.collection) is not None
+        return due(runs.history(tx, at.collection), settings, at.now(), imported=imported)
+
+    return await at.read(work)
 
 
 def _client(settings: CollectionSettings, name: str) -> Client:
@@ -168,9 +201,7 @@ def _spool(app: App, settings: CollectionSettings) -> Path:
     if app.database.url.startswith("sqlite:///"):
         return Path(app.database.url.removeprefix("sqlite:///") + "-spool")
     state = os.environ.get("STATE_DIRECTORY") or os.environ.get("XDG_STATE_HOME")
-    if state:
-        return Path(state) / "bibliobus-spool"
-    return Path(tempfile.gettempdir()) / f"bibliobus-spool-{os.getuid()}"
+    return (Path(state) if state else Path.home() / ".local/state") / "bibliobus-spool"
 
 
 def _told(run: Run) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from bibliobus.cli import CONFIG, DATABASE, chosen_config, run
 from bibliobus.config import Config
 
 if TYPE_CHECKING:
+    from bibliobus.jobs import Wanted
     from bibliobus.oneclick.runs import Run
 
 COLLECTION = click.option(
@@ -78,42 +79,53 @@ def _run(
     again: bool = False,
 ) -> None:
     from bibliobus.jobs import Wanted
+    from bibliobus.oneclick.runs import Job
 
     config = chosen_config(config_file, database)
-    wanted = Wanted(job, again=again, may_shrink=allow_shrinking, if_due=if_due)
+    wanted = Wanted(Job(job), again=again, may_shrink=allow_shrinking, if_due=if_due)
     run(_do(config, _one_of(config, collection), wanted, as_json=as_json))
 
 
-async def _do(config: Config, collection: str, wanted: Any, *, as_json: bool) -> None:
+async def _do(config: Config, collection: str, wanted: Wanted, *, as_json: bool) -> None:
+    from datetime import UTC, datetime
+
     from bibliobus.app import opened
-    from bibliobus.jobs import do
+    from bibliobus.jobs import do, last_run
+    from bibliobus.oneclick import VendorError
     from bibliobus.oneclick.collecting import JobError
+    from bibliobus.oneclick.runs import Job
+    from bibliobus.oneclick.spool import NotACatalogue
 
     words = {
-        "import": "Importing the catalogue", "delta": "Applying the catalogue's delta",
-        "availability": "Updating the availability",
+        Job.IMPORT: "Importing the catalogue", Job.DELTA: "Applying the catalogue's delta",
+        Job.AVAILABILITY: "Updating the availability",
     }  # fmt: skip
-    library = config.oneclick[collection].library_id
+    library, began = config.oneclick[collection].library_id, datetime.now(UTC)
     async with opened(config, changes_it=False) as app:
         click.echo(f"{words[wanted.job]} of library {library}", err=as_json)
         progress = _Progress(hidden=as_json)
         try:
             done = await do(app, config, collection, wanted, tell=progress)
-        except JobError as error:
+        except (JobError, NotACatalogue, VendorError) as error:
+            last = await last_run(app, config, collection, wanted.job)
+            if last is not None and last.began_at >= began and last.counts.received:
+                _tell(last, as_json=as_json)  # it may have done something
             raise click.ClickException(str(error)) from error
         finally:
             progress.finish()
         if done is None:
-            click.echo("Its time has not come.", err=as_json)
+            click.echo("Its time has not come, or another process is at it.", err=as_json)
         else:
             _tell(done, as_json=as_json)
 
 
 def _tell(done: Run, *, as_json: bool) -> None:
+    from bibliobus.oneclick.runs import Outcome
+
     if as_json:
         click.echo(json.dumps(_plain(done)))
         return
-    if done.note:
+    if done.note and done.outcome is Outcome.DONE:
         click.echo(f"Because {done.note}, all of the catalogue was imported.")
     click.echo(f"{done.counts}.")
     media = ", ".join(f"{count:,} {medium}" for medium, count in sorted(done.counts.media.items()))

@@ -87,7 +87,7 @@ def test_one_sqlite_file_has_one_server_and_commands_beside_it(
     start: Programs, tmp_path: Path
 ) -> None:
     url = f"sqlite:///{tmp_path / 'library.db'}"
-    first = start("demo", "--sip", "127.0.0.1:0", "--database", url)
+    first = start("demo", "--sip", "127.0.0.1:0", "--vendor", "127.0.0.1:0", "--database", url)
     first.ready()
 
     second = run("serve", "--database", url, "--sip", "127.0.0.1:0")
@@ -103,7 +103,9 @@ def test_one_sqlite_file_has_one_server_and_commands_beside_it(
 
 
 def test_marks_an_item_as_lost_and_found(start: Programs, tmp_path: Path) -> None:
-    start("demo", "--sip", "127.0.0.1:0", "--data", str(tmp_path)).ready()
+    start(
+        "demo", "--sip", "127.0.0.1:0", "--vendor", "127.0.0.1:0", "--data", str(tmp_path)
+    ).ready()
     database = ["--database", f"sqlite:///{tmp_path / 'library.db'}"]
 
     lost = run("item", "mark", "I0300", "lost", *database)
@@ -119,7 +121,9 @@ def test_marks_an_item_as_lost_and_found(start: Programs, tmp_path: Path) -> Non
 
 def test_doctor_says_what_must_never_be(start: Programs, tmp_path: Path) -> None:
     path = tmp_path / "library.db"
-    start("demo", "--sip", "127.0.0.1:0", "--database", f"sqlite:///{path}").ready()
+    start(
+        "demo", "--sip", "127.0.0.1:0", "--vendor", "127.0.0.1:0", "--database", f"sqlite:///{path}"
+    ).ready()
 
     well = run("doctor", "--database", f"sqlite:///{path}")
     with closing(sqlite3.connect(path)) as database:

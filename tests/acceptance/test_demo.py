@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.acceptance.conftest import Programs, run
@@ -18,6 +19,7 @@ from tests.support import Terminal
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared"
+ANYWHERE = ("--sip", "127.0.0.1:0", "--vendor", "127.0.0.1:0")
 STAMP = re.compile(r"\d{8}    \d{6}|AH\d{4}-\d\d-\d\d")
 
 
@@ -32,7 +34,7 @@ def dialogue() -> list[tuple[str, str]]:
 
 
 async def test_readme_tells_the_truth(start: Programs) -> None:
-    terminal = await Terminal.connect(start("demo", "--sip", "127.0.0.1:0").ready())
+    terminal = await Terminal.connect(start("demo", *ANYWHERE).ready())
 
     for asked, told in dialogue():
         answer = await terminal.send(asked)
@@ -41,7 +43,7 @@ async def test_readme_tells_the_truth(start: Programs) -> None:
 
 
 async def test_what_the_demo_prints_can_be_pasted(start: Programs) -> None:
-    demo = start("demo", "--sip", "127.0.0.1:0")
+    demo = start("demo", *ANYWHERE)
     terminal = await Terminal.connect(demo.ready())
     lines = [line.strip() for line in demo.lines if re.match(r"    \d\d", line)]
 
@@ -51,16 +53,54 @@ async def test_what_the_demo_prints_can_be_pasted(start: Programs) -> None:
     assert [answer[:3] for answer in answers] == ["941", "98Y", "24 ", "180", "121", "101"]
 
 
+def test_finds_what_is_on_the_shelf_and_what_the_vendor_has(
+    start: Programs, tmp_path: Path
+) -> None:
+    demo = start("demo", *ANYWHERE, "--data", str(tmp_path))
+    demo.ready()
+    readme = (ROOT / "README.md").read_text()
+    command = re.search(r"bibliobus search (.*?) --database (\S+)", readme)
+    assert command is not None
+    url = f"sqlite:///{tmp_path / 'library.db'}"
+
+    found = run("search", *command[1].split(), "--database", url)
+    as_json = run("search", *command[1].split(), "--json", "--database", url)
+
+    assert f"The library is in {url}\n" in demo.lines
+    assert "this is for: hard times" in found.stdout
+    assert "Hard Times / Charles Dickens (ebook, en, 97899999" in found.stdout
+    assert "Hard Times / Charles Dickens (print, en)" in found.stdout
+    titles = [each["title"]["title"] for each in json.loads(as_json.stdout)["found"]]
+    assert titles == ["Hard Times"] * len(titles)
+
+
+def test_imports_from_its_vendor_once(start: Programs, tmp_path: Path) -> None:
+    first = start("demo", *ANYWHERE, "--data", str(tmp_path))
+    first.ready()
+    first.stop()
+    second = start("demo", *ANYWHERE, "--data", str(tmp_path))
+    second.ready()
+
+    assert re.search(
+        r"\d+ e-books and audiobooks were imported from the vendor\.", "".join(first.lines)
+    )
+    assert "audiobooks were imported before." in "".join(second.lines)
+    vendor = re.search(r"vendor is at (\S+) \(a sandbox", "".join(second.lines))
+    assert vendor is not None
+    calls = httpx2.get(f"{vendor[1]}sandbox/calls").json()
+    assert calls.get("media/all", 0) == 0
+
+
 def test_is_ready_in_ten_seconds_and_keeps_its_library(start: Programs, tmp_path: Path) -> None:
     folder = tmp_path / "kept"
     began = time.monotonic()
-    demo = start("demo", "--sip", "127.0.0.1:0", "--data", str(folder))
+    demo = start("demo", *ANYWHERE, "--data", str(folder))
     demo.ready()
 
     assert time.monotonic() - began < 10
     assert str(folder) in "".join(demo.lines)
     assert demo.stop() == 0
-    again = start("demo", "--sip", "127.0.0.1:0", "--data", str(folder))
+    again = start("demo", *ANYWHERE, "--data", str(folder))
     again.ready()
     assert again.stop() == 0
     with sqlite3.connect(folder / "library.db") as database:
@@ -73,7 +113,7 @@ def test_is_ready_in_ten_seconds_and_keeps_its_library(start: Programs, tmp_path
 
 
 async def test_lends_nothing_again_that_has_come_back(start: Programs, tmp_path: Path) -> None:
-    command = ("demo", "--sip", "127.0.0.1:0", "--data", str(tmp_path))
+    command = ("demo", *ANYWHERE, "--data", str(tmp_path))
     demo = start(*command)
     terminal = await (await Terminal.connect(demo.ready())).login()
     assert (await terminal.send(f"09N{' ' * 36}APdesk|AOMAIN|ABI0000|AC|")).startswith("101")
@@ -94,7 +134,7 @@ def test_takes_the_next_port_if_the_usual_one_is_taken(start: Programs) -> None:
             taken.listen()
         except OSError:
             pass  # somebody else has it, which will do as well
-        demo = start("demo")
+        demo = start("demo", "--vendor", "127.0.0.1:0")
         _, port = demo.ready()
 
     assert port > 6001
@@ -106,7 +146,7 @@ def test_says_what_is_wrong_with_an_address(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        in_use = run("demo", "--sip", f"127.0.0.1:{port}")
+        in_use = run("demo", "--vendor", "127.0.0.1:0", "--sip", f"127.0.0.1:{port}")
     nonsense = run("demo", "--sip", "6001")
 
     assert in_use.returncode == 1
@@ -145,7 +185,7 @@ def test_stands_the_load_generator(start: Programs, tmp_path: Path, connections:
     sipload = SHARED / "tools/sipload.py"
     if not sipload.exists():
         pytest.skip(f"NOT RUN: there is no {sipload}")
-    demo = start("demo", "--sip", "127.0.0.1:0", "--data", str(tmp_path))
+    demo = start("demo", *ANYWHERE, "--data", str(tmp_path))
     _, port = demo.ready()
 
     done = subprocess.run(

@@ -16,7 +16,7 @@ WHO = ("--login", "kiosk", "--patrons", "P[0000-0199]", "--items", "I[0200-1999]
 
 
 def test_reports_how_the_demo_library_took_it(start: Programs, tmp_path: Path) -> None:
-    host, port = start("demo", "--sip", "127.0.0.1:0").ready()
+    host, port = start("demo", "--sip", "127.0.0.1:0", "--vendor", "127.0.0.1:0").ready()
     journal = tmp_path / "journal.jsonl"
 
     load = start(
@@ -34,7 +34,7 @@ def test_reports_how_the_demo_library_took_it(start: Programs, tmp_path: Path) -
 
 
 def test_ends_with_status_1_if_anything_was_refused(start: Programs) -> None:
-    host, port = start("demo", "--sip", "127.0.0.1:0").ready()
+    host, port = start("demo", "--sip", "127.0.0.1:0", "--vendor", "127.0.0.1:0").ready()
 
     load = start(
         "sip", "load", f"{host}:{port}", "--login", "kiosk", "--patrons", "P0001",
@@ -48,7 +48,7 @@ def test_ends_with_status_1_if_anything_was_refused(start: Programs) -> None:
 
 
 def test_ctrl_c_ends_the_work_and_reports(start: Programs) -> None:
-    host, port = start("demo", "--sip", "127.0.0.1:0").ready()
+    host, port = start("demo", "--sip", "127.0.0.1:0", "--vendor", "127.0.0.1:0").ready()
     load = start("sip", "load", f"{host}:{port}", *WHO, "--seconds", "3600")
     time.sleep(2)  # it says nothing while it works
 

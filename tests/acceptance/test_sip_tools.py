@@ -102,7 +102,7 @@ def test_lint_is_content_with_what_is_right(tmp_path: Path) -> None:
 
 
 def test_talk_says_one_message(start: Programs) -> None:
-    host, port = start("demo", "--sip", "127.0.0.1:0").ready()
+    host, port = start("demo", "--sip", "127.0.0.1:0", "--vendor", "127.0.0.1:0").ready()
     talk = ["talk", f"{host}:{port}", "--login", "kiosk"]
 
     lent = sip(*talk, "--raw", "checkout", "P0001", "I0205", "--pin", environment=PASSWORDS)
@@ -119,7 +119,7 @@ def test_talk_says_one_message(start: Programs) -> None:
 
 
 def test_talk_does_what_a_script_types(start: Programs) -> None:
-    host, port = start("demo", "--sip", "127.0.0.1:0").ready()
+    host, port = start("demo", "--sip", "127.0.0.1:0", "--vendor", "127.0.0.1:0").ready()
     script = b"""
 sc-status
 item-information I0205
@@ -155,7 +155,7 @@ send "50 is no message"
 
 
 def test_talk_and_lint_understand_each_other(start: Programs) -> None:
-    host, port = start("demo", "--sip", "127.0.0.1:0").ready()
+    host, port = start("demo", "--sip", "127.0.0.1:0", "--vendor", "127.0.0.1:0").ready()
     script = b"99\n23 P0001 --pin\n11 P0001 I0205 --pin --no-cancel\n17 I0205\n97\n35 P0001\n"
 
     said = sip("talk", f"{host}:{port}", "--location", "23", "--login", "kiosk", "--raw",
@@ -167,7 +167,7 @@ def test_talk_and_lint_understand_each_other(start: Programs) -> None:
 
 
 def test_talk_asks_for_a_pin_and_does_not_show_it(start: Programs) -> None:
-    host, port = start("demo", "--sip", "127.0.0.1:0").ready()
+    host, port = start("demo", "--sip", "127.0.0.1:0", "--vendor", "127.0.0.1:0").ready()
     ours, theirs = pty.openpty()
     terminal = subprocess.Popen(
         [BIBLIOBUS, "sip", "talk", f"{host}:{port}", "--login", "kiosk"],

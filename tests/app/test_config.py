@@ -23,6 +23,7 @@ from bibliobus.ils.library import (
     LoanRule,
     PatronLimits,
 )
+from bibliobus.oneclick import CollectionSettings
 from bibliobus.terminals import AccountSettings, Limits, ListenerSettings, settings_of
 from bibliobus.terminals.listening import host_and_port
 
@@ -35,7 +36,7 @@ def test_the_example_has_every_setting() -> None:
     text = EXAMPLE.read_text()
     for record in (
         DatabaseConfig, SIPConfig, ListenerSettings, Limits, HealthConfig, InstitutionSettings,
-        AccountSettings, LoanRule, PatronLimits, Calendar, HoldPolicy,
+        AccountSettings, LoanRule, PatronLimits, Calendar, HoldPolicy, CollectionSettings,
     ):  # fmt: skip
         for name in record.__struct_fields__:
             assert re.search(rf"{name}( = |\]|\.)", text), name
@@ -47,6 +48,12 @@ def test_the_example_has_every_setting() -> None:
     for name in ("role", "disclosure", "hold_items", "location_code", "connections", "greeting"):
         assert getattr(theirs, name) == getattr(usual, name)
     assert len(config.institutions["MAIN"].rules()) == 2
+    ebooks, fewest = (
+        config.oneclick["ebooks"],
+        CollectionSettings(library_id=1, url="https://x", token="t"),
+    )
+    for name in ("era", "ebook_loan_length", "spool", "scheduled", "delta_hours", "import_days"):
+        assert getattr(ebooks, name) == getattr(fewest, name)
 
 
 @pytest.mark.parametrize(

@@ -105,15 +105,13 @@ class Catalogue:
         )
         return found
 
-    async def set_flags(
-        self, flags: Mapping[int, tuple[bool | None, bool | None]], collection: str = "vendor"
-    ) -> None:
+    async def set_flags(self, flags: Mapping[int, tuple[bool | None, bool | None]]) -> None:
         """Keep what is owned and available."""
-        await self.write(lambda tx: store.set_flags(tx, collection, flags))
+        await self.write(lambda tx: store.set_flags(tx, flags))
 
-    async def withdraw(self, keys: Collection[int], collection: str = "vendor") -> None:
+    async def withdraw(self, keys: Collection[int]) -> None:
         """The vendor has these no more."""
-        await self.write(lambda tx: store.withdraw(tx, collection, keys, NOW))
+        await self.write(lambda tx: store.withdraw(tx, keys, NOW))
 
     async def add_print(self, *names: str | tuple[str, str]) -> None:
         """Titles of the library's own, with or without an author; they are not indexed yet."""

@@ -133,7 +133,7 @@ async def test_what_raises_leaves_row_and_index_as_they_were(catalogue: Catalogu
 
     def fails(tx: Transaction) -> None:
         assert [each.title.title for each in store.read(tx, [emma.key])] == ["Persuasion"]
-        store.withdraw(tx, "vendor", [emma.key], NOW)
+        store.withdraw(tx, [emma.key], NOW)
         raise LookupError
 
     with pytest.raises(LookupError):
@@ -155,8 +155,6 @@ async def test_one_isbn_in_two_collections_is_two_titles(catalogue: Catalogue) -
     assert await catalogue.names("abridged", collections=("one",)) == []
     assert await catalogue.names(collections=("two",)) == ["Emma, abridged"]
     assert sorted(await catalogue.names(isbn=EMMA.isbn)) == ["Emma", "Emma, abridged"]
-    await catalogue.withdraw([one.key], collection="two")  # of another one: nothing of it
-    assert await catalogue.names("emma", collections=("one",)) == ["Emma"]
 
 
 async def test_an_institution_sees_nothing_of_another_one(catalogue: Catalogue) -> None:

@@ -48,7 +48,7 @@ def traced_server(trace: Path, data: Path) -> Iterator[tuple[str, int]]:
     """A demo server whose reads, writes and syncs are written down; its address."""
     strace = subprocess.Popen(
         ["strace", "-f", "-s", "16", "-e", f"trace={CALLS}", "-o", str(trace), str(BIBLIOBUS),
-         "demo", "--sip", "127.0.0.1:0", "--data", str(data)],
+         "demo", "--sip", "127.0.0.1:0", "--vendor", "127.0.0.1:0", "--data", str(data)],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     try:

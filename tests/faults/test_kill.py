@@ -52,14 +52,18 @@ def test_what_was_told_stands(
 ) -> None:
     library, journal = tmp_path / "library.db", tmp_path / "journal.jsonl"
     rng = random.Random(20261121)
-    server = start("demo", "--sip", "127.0.0.1:0", "--data", str(tmp_path))
+    server = start(
+        "demo", "--sip", "127.0.0.1:0", "--vendor", "127.0.0.1:0", "--data", str(tmp_path)
+    )
     host, port = server.ready()
     load = start("sip", "load", f"{host}:{port}", "--journal", str(journal), *LOAD, **PASSWORD)
     wait_for_more(journal, load)
     for _ in range(KILLS or size(2, 20)):
         time.sleep(rng.uniform(SHORTEST, LONGEST))
         server.stop(signal.SIGKILL)
-        server = start("demo", "--sip", f"{host}:{port}", "--data", str(tmp_path))
+        server = start(
+            "demo", "--sip", f"{host}:{port}", "--vendor", "127.0.0.1:0", "--data", str(tmp_path)
+        )
         server.ready()
         wait_for_more(journal, load)
     ended = load.stop()
@@ -78,7 +82,9 @@ def test_what_killed_terminals_were_told_stands_in_their_journal(
     tmp_path: Path,
 ) -> None:
     library, journal = tmp_path / "library.db", tmp_path / "journal.jsonl"
-    server = start("demo", "--sip", "127.0.0.1:0", "--data", str(tmp_path))
+    server = start(
+        "demo", "--sip", "127.0.0.1:0", "--vendor", "127.0.0.1:0", "--data", str(tmp_path)
+    )
     host, port = server.ready()
     load = start("sip", "load", f"{host}:{port}", "--journal", str(journal), *LOAD, **PASSWORD)
     wait_for_more(journal, load)

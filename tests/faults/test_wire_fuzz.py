@@ -47,7 +47,9 @@ async def test_no_broken_message_harms_anybody(
     size: Callable[[int, int], int],
 ) -> None:
     frames = FRAMES or size(1500, 20_000)
-    server = start("demo", "--sip", "127.0.0.1:0", "--data", str(tmp_path))
+    server = start(
+        "demo", "--sip", "127.0.0.1:0", "--vendor", "127.0.0.1:0", "--data", str(tmp_path)
+    )
     address = server.ready()
     await attack(address, 400)
     await asyncio.sleep(1)

@@ -372,8 +372,8 @@ def test_protection_is_as_the_vendor_says(protected: bool | None) -> None:
     ("changes", "reason", "isbn"),
     [
         ({"isbn": None}, "it has no ISBN", None),
-        ({"isbn": "030737810X"}, "its ISBN has not 13 digits", None),
-        ({"isbn": "٩٧٨٠٣٠٧٣٧٨١٠١"}, "its ISBN has not 13 digits", None),
+        ({"isbn": "030737810X"}, "its ISBN has not 13 digits", "030737810X"),
+        ({"isbn": "٩٧٨٠٣٠٧٣٧٨١٠١"}, "its ISBN has not 13 digits", "٩٧٨٠٣٠٧٣٧٨١٠١"),
         ({"title": None}, "it has no title", "9780307378101"),
         ({"title": " "}, "it has no title", "9780307378101"),
         ({"mediaType": "eVideo"}, "it is 'eVideo', and only e-books and e-audio are known",

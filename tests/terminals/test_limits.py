@@ -516,7 +516,7 @@ def test_connections_are_taken_again_when_there_are_files_again(tmp_path: Path, 
 @contextmanager
 def demo_with_few_files(folder: Path, program: list[str]) -> Iterator[tuple[str, int]]:
     """A demo library that may open 64 files."""
-    arguments = ["demo", "--sip", "127.0.0.1:0", "--data", str(folder)]
+    arguments = ["demo", "--sip", "127.0.0.1:0", "--vendor", "127.0.0.1:0", "--data", str(folder)]
     server = subprocess.Popen(
         ["sh", "-c", 'ulimit -n 64; exec "$0" "$@"', *program, *arguments],
         stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"},

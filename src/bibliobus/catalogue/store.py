@@ -92,7 +92,6 @@ def known_titles(tx: Transaction, collection: str) -> dict[str, Known]:
     }
 
 
-_THESE = " WHERE institution = :institution AND collection = :collection AND key = :key"
 _SAVE = """
 INSERT INTO titles (institution, collection, isbn, medium, title, author, language, record,
     fingerprint, owned, added_at, indexed)
@@ -139,28 +138,28 @@ def save(
     return saved
 
 
-def set_flags(
-    tx: Transaction, collection: str, known: Mapping[int, tuple[bool | None, bool | None]]
-) -> None:
+def set_flags(tx: Transaction, known: Mapping[int, tuple[bool | None, bool | None]]) -> None:
     """Keep whether titles, by key, are owned and available now; None: not known."""
     tx.many(
-        "UPDATE titles SET owned = :owned, available = :available" + _THESE,  # noqa: S608 - constant
+        "UPDATE titles SET owned = :owned, available = :available"
+        " WHERE institution = :institution AND key = :key",
         [
-            {"collection": collection, "key": key, "owned": owned, "available": available}
+            {"key": key, "owned": owned, "available": available}
             for key, (owned, available) in known.items()
         ],
     )
     _index_again(tx, read(tx, known))
 
 
-def withdraw(tx: Transaction, collection: str, keys: Collection[int], now: datetime) -> None:
+def withdraw(tx: Transaction, keys: Collection[int], now: datetime) -> None:
     """Note that the vendor has these titles no more. Nothing finds them, and their loans and holds
     go on to their end."""
-    named = [{"collection": collection, "key": key, "now": to_database(now)} for key in keys]
-    withdraws = "UPDATE titles SET withdrawn_at = :now, available = FALSE, indexed = TRUE" + _THESE  # noqa: S608 - constant
-    tx.many(withdraws, named)
-    theirs = tx.many("SELECT key FROM titles" + _THESE, named)  # noqa: S608 - constant
-    _unindex(tx, [key for (key,) in theirs])
+    tx.many(
+        "UPDATE titles SET withdrawn_at = :now, available = FALSE, indexed = TRUE"
+        " WHERE institution = :institution AND key = :key",
+        [{"key": key, "now": to_database(now)} for key in keys],
+    )
+    _unindex(tx, keys)
 
 
 def read(tx: Transaction, keys: Iterable[int]) -> list[Found]:

@@ -84,8 +84,8 @@ class Transaction(Protocol):
         numbers, the highest first."""
         ...
 
-    def settle(self, index: str) -> None:
-        """Make a search index quick again, once much was added to it."""
+    def settle(self, index: str, *tables: str) -> None:
+        """Make a search index and the tables beside it quick again, once much was added."""
         ...
 
     def add(self, sql: str, **parameters: object) -> int:
@@ -159,6 +159,16 @@ class Database(Protocol):
 
     async def close(self) -> None:
         """Finish what was begun, and disconnect."""
+        ...
+
+    async def is_served(self) -> bool:
+        """Whether a server has it whose terminals wait while somebody else writes. Nobody's do on
+        PostgreSQL, and on SQLite all do."""
+        ...
+
+    async def checkpoint(self) -> None:
+        """Move what was written to where it belongs, without keeping anybody waiting: whoever
+        writes much beside a server does so from time to time."""
         ...
 
     async def ready(self) -> None:

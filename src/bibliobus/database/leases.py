@@ -1,7 +1,8 @@
 """Leases: who is doing what only one may do at a time, also when there are several servers.
 
 A lease is a row that its holder renews. It ends when it is given up, when its holder has been
-silent for a minute, and at once if its holder was a process of this machine that is gone. Whatever
+silent for a minute, and at once if its holder was a process here, among those that this one sees,
+and is gone. Whatever
 the holder writes, it writes in a transaction that has looked whether the lease is still its own.
 """
 
@@ -36,7 +37,7 @@ class Lease:
 
     def __init__(self, database: Database, institution: str, name: str) -> None:
         self._database, self._institution, self._name = database, institution, name
-        self._holder = f"{socket.gethostname()} {os.getpid()} {_started(os.getpid())}"
+        self._holder = f"{_here()} {os.getpid()} {_started(os.getpid())}"
 
     def keep(self, tx: Transaction) -> None:
         """Renew it, in the transaction that writes what only its holder may write.
@@ -121,15 +122,34 @@ def _until() -> int:
     return to_database(datetime.now(UTC) + HOLDS_FOR)
 
 
+def _here() -> str:
+    """This machine, and which of its processes can be seen: containers may have its name."""
+    try:
+        return f"{socket.gethostname()} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return socket.gethostname()
+
+
 def _is_gone(holder: str) -> bool:
-    """Whether it was a process of this machine that has ended."""
-    host, process, started = holder.rsplit(" ", 2)
-    return host == socket.gethostname() and _started(int(process)) != started
+    """Whether it was a process here that has certainly ended."""
+    where, process, started = holder.rsplit(" ", 2)
+    if where != _here():
+        return False
+    now = _started(int(process))
+    if now and started:
+        return now != started
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        pass  # it is there, and somebody else's
+    return False
 
 
 def _started(process: int) -> str:
-    """When a process began, in ticks since the machine did; empty: there is no such process, or
-    nobody here tells. Source: proc(5), /proc/PID/stat, field 22."""
+    """When a process began, in ticks since the machine did; empty: nobody here tells, or there is
+    none. Source: proc(5), /proc/PID/stat, field 22."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[19]
     except OSError:

@@ -148,10 +148,10 @@ class PostgresTransaction:
         ).fetchall()
         return [number for (number,) in rows]
 
-    def settle(self, index: str) -> None:
+    def settle(self, index: str, *tables: str) -> None:
         with self.unhurried():
             self._cursor.execute("SELECT gin_clean_pending_list(%s)", (f"{index}_by_term",))
-            self._cursor.execute(f"ANALYZE {index}".encode())
+            self._cursor.execute(f"ANALYZE {', '.join((index, *tables))}".encode())
 
     def add(self, sql: str, **parameters: Any) -> int:
         (row,) = self.rows(sql + " RETURNING key", **parameters)
@@ -229,6 +229,12 @@ class Postgres:
         self._closed = True
         await asyncio.to_thread(self._threads.shutdown)  # once all that was asked is done
         await asyncio.to_thread(self._pool.close)
+
+    async def is_served(self) -> bool:
+        return False  # it may be, and nobody waits
+
+    async def checkpoint(self) -> None:
+        pass  # it does that by itself
 
     async def ready(self) -> None:
         await self._readiness.check()

@@ -39,6 +39,7 @@ from bibliobus.database.readiness import Readiness, note_the_time
 
 T = TypeVar("T")
 
+LOCK_TRIES = 20
 MOST_AT_ONCE = 256  # transactions in one commit: bounds how long the first one waits
 
 SQLITE_SETTINGS = """
@@ -110,8 +111,8 @@ class SQLiteTransaction:
         )
         return [number for (number,) in rows]
 
-    def settle(self, index: str) -> None:
-        pass  # it merges as it goes
+    def settle(self, index: str, *tables: str) -> None:
+        pass  # it merges as it goes, and plans without statistics
 
     def add(self, sql: str, **parameters: Any) -> int:
         self.run(sql, **parameters)
@@ -297,7 +298,7 @@ class SQLite:
     async def serve(self) -> None:
         lock = open(f"{self.path}-server", "a+", encoding="ascii")  # noqa: ASYNC230, SIM115 - small, and kept
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            await _locked(lock)
         except BlockingIOError as error:
             lock.seek(0)
             process = lock.read().strip() or "unknown"
@@ -318,6 +319,26 @@ class SQLite:
         self._writer.close()  # the last one to close checkpoints
         if self._lock is not None:
             self._lock.close()
+
+    async def is_served(self) -> bool:
+        if self._lock is not None:
+            return False  # by us, who know when to write
+        with open(f"{self.path}-server", "a+", encoding="ascii") as lock:  # noqa: ASYNC230 - small
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
+    async def checkpoint(self) -> None:
+        await asyncio.to_thread(self._checkpoint)
+
+    def _checkpoint(self) -> None:
+        with (
+            contextlib.closing(self._connect("rw")) as connection,
+            contextlib.suppress(apsw.BusyError),  # somebody else does so just now
+        ):
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
     async def ready(self) -> None:
         await self._readiness.check()
@@ -407,6 +428,15 @@ class SQLite:
         if job.error is not None:
             self._writer.execute("ROLLBACK TO one")
         self._writer.execute("RELEASE one")
+
+
+async def _locked(lock: IO[str]) -> None:
+    """Take a lock; whoever only looks whether it is taken has it for a moment."""
+    for _ in range(LOCK_TRIES):
+        with contextlib.suppress(BlockingIOError):
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        await asyncio.sleep(0.01)
+    return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _refuse_corrupting_library() -> None:

@@ -9,18 +9,18 @@ Source: spec/oneclick-api 1.4, 3.1, 4.2.
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Iterable, Sequence
 
 from bibliobus.catalogue import Medium, store
 from bibliobus.catalogue.store import Known
 from bibliobus.database import Transaction
+from bibliobus.ils.errors import CirculationError
 from bibliobus.oneclick.collecting import Collecting, JobError, Shrinks, check_shrinking
-from bibliobus.oneclick.errors import VendorError
-from bibliobus.oneclick.incoming import ready, sift
+from bibliobus.oneclick.incoming import is_isbn, ready, sift
 from bibliobus.oneclick.runs import Job, Run
 from bibliobus.oneclick.wire import Availability
 
-LENT = (Medium.EBOOK, Medium.EAUDIO)
 MOST_FETCHED = 200  # records of titles that we do not know; the rest waits for the next delta
 
 
@@ -33,19 +33,23 @@ async def update_availability(at: Collecting, *, may_shrink: bool = False) -> Ru
 
     Raises:
         Shrinks: A list lacks too many titles to be believed; it was not used.
-        VendorError: The vendor did not give a list.
+        CirculationError: The vendor did not give a list.
+        JobError: Both lists were wrong, each for its reason.
     """
     run = await at.begin(Job.AVAILABILITY)
     async with at.ending(run):
-        problems: list[JobError | VendorError] = []
+        problems: list[JobError | CirculationError] = []
         known = await at.known()
-        for medium in LENT:
+        for medium in store.LENDABLE:
             try:
                 await _update(at, run, medium, known, may_shrink=may_shrink)
-            except (Shrinks, VendorError) as error:
+            except (Shrinks, CirculationError) as error:
                 problems.append(error)
-        for problem in problems:
-            raise problem
+        if len(problems) == 1:
+            raise problems[0]
+        if problems:
+            held = all(isinstance(each, Shrinks) for each in problems)
+            raise (Shrinks if held else JobError)("; ".join(map(str, problems)))
     await at.settle()
     return run
 
@@ -59,7 +63,7 @@ async def _update(
     run.counts.media[medium.value] = len(listed)
     rows = _by_isbn(run, listed)
     there = {isbn: it for isbn, it in known.items() if it.medium is medium and not it.withdrawn}
-    lent = [isbn for isbn, it in there.items() if it.owned]
+    lent = [isbn for isbn, it in there.items() if it.available]
     vanished = [isbn for isbn in lent if isbn not in rows]
     if not may_shrink:
         check_shrinking(len(vanished), len(lent), f"are not in the list of {medium.value}s")
@@ -72,7 +76,7 @@ async def _update(
     before = {it.key: (it.owned, it.available) for it in there.values()}
     changed = {key: its for key, its in flags.items() if its != before[key]}
     run.counts.unchanged += len(flags) - len(changed)
-    run.counts.vanished += sum(1 for isbn in vanished if there[isbn].available)
+    run.counts.vanished += len(vanished)
     await at.set_flags(run, changed)
     await _add(
         at,
@@ -86,10 +90,11 @@ def _by_isbn(run: Run, listed: Iterable[Availability]) -> dict[str, bool]:
     """What the list says of each title; of one that is there twice, that it is available once."""
     rows: dict[str, bool] = {}
     for each in listed:
-        if not each.isbn:
-            run.is_odd("a row of availability", "it has no ISBN")
+        isbn = (each.isbn or "").strip()
+        if not is_isbn(isbn):
+            run.is_odd(isbn or "a row of availability", "it has no ISBN of 13 digits")
         else:
-            rows[each.isbn] = each.available or rows.get(each.isbn, False)
+            rows[isbn] = each.available or rows.get(isbn, False)
     return rows
 
 
@@ -102,23 +107,19 @@ def _flags(at: Collecting, before: Known | None, available: bool) -> tuple[bool 
 
 async def _add(at: Collecting, run: Run, rows: dict[str, bool], known: dict[str, Known]) -> None:
     """Titles that we do not know yet: fetch their records, a few at a time."""
-    wanted = list(rows)[:MOST_FETCHED]
-    for isbn in list(rows)[MOST_FETCHED:]:
-        run.is_odd(isbn, "it is not in the catalogue yet; the next delta or import brings it")
-    if not wanted:
+    if not rows:
         return
-    found = await asyncio.gather(*(at.client.title(isbn) for isbn in wanted))
-    run.counts.calls += len(wanted)
-    for isbn, record in zip(wanted, found, strict=True):
-        if record is None:
-            run.is_odd(isbn, "the vendor lists it, and does not know it")
-    records = [record for record in found if record is not None]
+    # Any of them, or those that the vendor does not know would keep the others from their turn.
+    wanted = random.sample(sorted(rows), min(MOST_FETCHED, len(rows)))
+    for isbn in rows.keys() - set(wanted):
+        run.is_odd(isbn, "it is not in the catalogue yet, and has to wait for its turn")
+    records = [record for record in (await at.records(run, wanted)).values() if record is not None]
     sifted = sift(records, known, set())
     made = await asyncio.to_thread(ready, sifted.wanted, at.institution, at.collection)
 
     def mark(tx: Transaction, saved: Sequence[Known]) -> None:
         pairs = zip(made.titles, saved, strict=True)
         flags = {it.key: _flags(at, it, rows[str(each.row["isbn"])]) for each, it in pairs}
-        store.set_flags(tx, at.collection, flags)
+        store.set_flags(tx, flags)
 
     await at.keep_titles(run, sifted, made, known, await at.read(store.spelt), mark)

@@ -95,13 +95,14 @@ class CatalogueCalls(Caller):
             raise bad_answer(call.action, answer, "it is no title")
         return answer.body
 
-    async def availability(self, medium: Medium) -> tuple[Availability, ...]:
-        """What of all titles of a medium can be checked out now. An empty list is an answer, too.
+    async def availability(self, medium: Medium | None = None) -> tuple[Availability, ...]:
+        """What of all titles, or of those of a medium, can be checked out now. An empty list is an
+        answer, too.
 
         Raises:
             KeyError: The vendor has no such list for this medium.
         """
-        url = f"{self._library}/media/{WORDS[medium]}/availability"
+        url = f"{self._library}/media/{'all' if medium is None else WORDS[medium]}/availability"
         return await self._ask(self._list(Action.AVAILABILITY, url), _AVAILABILITIES)
 
     async def availability_of(self, isbn: str) -> Availability | None:

@@ -2,6 +2,10 @@
 
 A client is for one library. It is an asynchronous context manager, and may be used by many tasks
 at a time. `listing`, `title`, `delta` and `search` give records as they came, for `parsing`.
+
+Of spec/oneclick-api 1 it leaves out what a partner has no use for, or what had died: the path
+forms of a search and `titles/{isbn}` (1.7; the same titles by other ways), magazines and comics
+(1.13, another service), the patrons' own calls (1.14), countries and the picker of libraries (1.15).
 """
 
 from __future__ import annotations
@@ -12,4 +16,4 @@ from bibliobus.oneclick.loan_calls import LoanCalls
 
 
 class Client(CatalogueCalls, AccountCalls, LoanCalls):
-    """All calls of the vendor's that anybody was ever seen to make as a partner."""
+    """All calls that a library makes as the vendor's partner."""

@@ -6,27 +6,32 @@ ever works on a collection, also when one of them was asleep for a while.
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 from bibliobus.catalogue import store
 from bibliobus.catalogue.store import Known
 from bibliobus.database import Database, Transaction
 from bibliobus.database.leases import Lease, leased
+from bibliobus.ils.errors import CirculationError
 from bibliobus.oneclick import runs
 from bibliobus.oneclick.client import Client
-from bibliobus.oneclick.errors import VendorError
+from bibliobus.oneclick.errors import BadAnswer, BadInput, VendorFault
 from bibliobus.oneclick.incoming import Ready, Sifted
 from bibliobus.oneclick.runs import Job, Outcome, Run
 from bibliobus.oneclick.spool import NotACatalogue
 
 T = TypeVar("T")
 
-TOGETHER = 500  # titles that are withdrawn or marked in one transaction
+TOGETHER = 100  # titles that are withdrawn or marked in one transaction
+PAUSE = 3.0  # times as long as a transaction took, for those who wait
 FEW = 100  # titles may always go
 SHARE = 0.05  # of all that are there may go without anybody looking
 
@@ -84,11 +89,25 @@ class Collecting:
                 self.lease.keep(tx)
                 return work(tx)
 
-        return await self.database.write(held, self.institution)
+        began = time.monotonic()
+        result = await self.database.write(held, self.institution)
+        if await self.makes_way():
+            await self.database.checkpoint()
+            await asyncio.sleep(PAUSE * (time.monotonic() - began))
+        return result
+
+    async def makes_way(self) -> bool:
+        """Whether there is a server on the same SQLite file, whose terminals wait for us."""
+        return await self.database.is_served()
 
     async def begin(self, job: Job) -> Run:
-        """A new run of a job, written down."""
-        return await self.write(lambda tx: runs.begin(tx, self.collection, job, self.now()))
+        """A new run of a job, written down. Whatever of it was cut off before has failed."""
+
+        def work(tx: Transaction) -> Run:
+            runs.end_cut_off(tx, self.collection, job, self.now())
+            return runs.begin(tx, self.collection, job, self.now())
+
+        return await self.write(work)
 
     async def keep(self, run: Run) -> None:
         """Write down how far a run has come."""
@@ -103,9 +122,13 @@ class Collecting:
         except Shrinks as error:
             run.outcome, run.note = Outcome.HELD, str(error)
             raise
-        except (JobError, NotACatalogue, VendorError) as error:
+        except (JobError, CirculationError) as error:
             run.outcome, run.note = Outcome.FAILED, str(error)
             raise
+        except NotACatalogue as error:
+            run.outcome = Outcome.FAILED
+            run.note = f"what the vendor sent is no catalogue: {error}"
+            raise JobError(run.note) from error
         else:
             run.outcome = Outcome.DONE
         finally:
@@ -149,6 +172,45 @@ class Collecting:
         await self.write(work)
         spelt |= words
 
+    async def records(
+        self,
+        run: Run,
+        isbns: Sequence[str],
+        otherwise: Mapping[str, bytes | None] = MappingProxyType({}),
+        *,
+        left: bool = False,
+    ) -> dict[str, bytes | None]:
+        """Fetch the vendor's records of titles, by ISBN; None: it has none.
+
+        What the vendor cannot tell of one title is odd, and keeps nobody from the others.
+
+        Args:
+            run: Which counts the calls.
+            isbns: Which titles.
+            otherwise: Records that are taken where the vendor has none.
+            left: Titles may have left, so it is not odd if the vendor has none.
+        """
+        told = await asyncio.gather(
+            *(self.client.title(isbn) for isbn in isbns), return_exceptions=True
+        )
+        run.counts.calls += len(isbns)
+        faults = [each for each in told if isinstance(each, VendorFault)]
+        if faults and len(faults) == len(told):
+            raise faults[0]  # it is not about any one title
+        found: dict[str, bytes | None] = {}
+        for isbn, record in zip(isbns, told, strict=True):
+            if isinstance(record, BadAnswer | BadInput | VendorFault):
+                found[isbn] = otherwise.get(isbn)
+                reason = str(record)
+            elif isinstance(record, BaseException):
+                raise record
+            else:
+                found[isbn] = record or otherwise.get(isbn)
+                reason = "" if left else "the vendor names it, and does not know it"
+            if found[isbn] is None and reason:
+                run.is_odd(isbn, reason)
+        return found
+
     async def withdraw(self, run: Run, keys: Collection[int]) -> None:
         """Take titles out of circulation, and count them."""
         for some in _chunks(keys):
@@ -156,7 +218,7 @@ class Collecting:
             row = runs.row(run)
 
             def work(tx: Transaction, some: list[int] = some, row: dict[str, object] = row) -> None:
-                store.withdraw(tx, self.collection, some, self.now())
+                store.withdraw(tx, some, self.now())
                 runs.keep(tx, row)
 
             await self.write(work)
@@ -175,14 +237,16 @@ class Collecting:
                 theirs: dict[int, tuple[bool | None, bool | None]] = theirs,
                 row: dict[str, object] = row,
             ) -> None:
-                store.set_flags(tx, self.collection, theirs)
+                store.set_flags(tx, theirs)
                 runs.keep(tx, row)
 
             await self.write(work)
 
     async def settle(self) -> None:
         """Have searches be quick again."""
-        await self.database.write(lambda tx: tx.settle("title_terms"), self.institution)
+        await self.database.write(
+            lambda tx: tx.settle("title_terms", "titles", "words"), self.institution
+        )
 
 
 def _count(run: Run, sifted: Sifted, made: Ready, known: Mapping[str, Known]) -> None:

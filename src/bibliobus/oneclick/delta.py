@@ -19,13 +19,14 @@ from bibliobus.oneclick import runs
 from bibliobus.oneclick.collecting import Collecting, check_shrinking
 from bibliobus.oneclick.errors import BadInput
 from bibliobus.oneclick.importing import import_catalogue
-from bibliobus.oneclick.incoming import isbn_of, ready, sift
+from bibliobus.oneclick.incoming import is_isbn, isbn_of, ready, sift
 from bibliobus.oneclick.runs import Job, Run
-from bibliobus.oneclick.wire import Holding, RemovedTitle
+from bibliobus.oneclick.wire import Delta, Holding, RemovedTitle, day
 
 OVERLAP = timedelta(days=2)  # the vendor's day is not ours
 SPAN = timedelta(days=30)  # that is asked for at once; the vendor allows two months
 FARTHEST = timedelta(days=58)  # that a watermark may lie back, so that nothing is out of reach
+A_DAY = timedelta(days=1)
 AT_ONCE = 100  # records that are fetched together
 
 
@@ -84,39 +85,54 @@ async def _changes(at: Collecting, run: Run, watermark: date | None) -> _Changes
     if today - watermark > FARTHEST:
         raise _OutOfReach(f"what we have is of {watermark}, which is too long ago")
     if at.client.settings.era == "E4":
-        return await _between_snapshots(at, run, watermark)
+        return await _between_snapshots(at, run, watermark, today)
     return await _in_days(at, run, watermark, today)
 
 
 async def _in_days(at: Collecting, run: Run, watermark: date, today: date) -> _Changes:
     """By `media/delta`, of E1 to E3."""
-    changes = _Changes({}, [], today)
+    came: dict[str, bytes | None] = {}
+    left: list[str | None] = []
+    until = watermark
     for begin, end in spans(watermark, today):
-        delta = await at.client.delta(begin, end)
+        delta, until = await _told(at, begin, end, today)
         run.counts.calls += 1
         for raw in delta.added_titles or ():
             isbn = isbn_of(raw)
             if isbn is None:
                 run.is_odd(f"a title that came {begin} to {end}", "it has no ISBN")
             else:
-                changes.came[isbn] = bytes(raw)
-        changes.left.extend(_isbns(delta.removed_titles or ()))
-    return changes
+                came[isbn] = bytes(raw)
+        left.extend(_isbns(delta.removed_titles or ()))
+    return _Changes(came, left, until)
 
 
-async def _between_snapshots(at: Collecting, run: Run, watermark: date) -> _Changes:
+async def _told(at: Collecting, begin: date, end: date, today: date) -> tuple[Delta, date]:
+    """What the vendor tells of some days, and up to which: its own day may still be yesterday, and
+    it is not known whether it lets anybody ask for tomorrow."""
+    try:
+        return await at.client.delta(begin, end), end
+    except BadInput:
+        if end < today:
+            raise
+        return await at.client.delta(begin, end - A_DAY), end - A_DAY
+
+
+async def _between_snapshots(at: Collecting, run: Run, watermark: date, today: date) -> _Changes:
     """By `book-holdings/delta`, of E4."""
-    snapshots = [date.fromisoformat(each.as_of[:10]) for each in await at.client.snapshots()]
+    kept = [day(each.as_of) for each in await at.client.snapshots()]
+    snapshots = [each for each in kept if each is not None]
     run.counts.calls += 1
-    before = [day for day in snapshots if day <= watermark]
+    before = [each for each in snapshots if each <= watermark - OVERLAP]
     if not before:
-        raise _OutOfReach(f"the vendor has no snapshot of {watermark} or before")
+        raise _OutOfReach(f"the vendor has no snapshot of {watermark - OVERLAP} or before")
     if before[-1] == snapshots[-1]:
         return _Changes({}, [], watermark)  # there is none since
     delta = await at.client.holdings_delta(before[-1], snapshots[-1])
     run.counts.calls += 1
     came = dict.fromkeys(isbn for isbn in _isbns(delta.added_books or ()) if isbn is not None)
-    return _Changes({**came}, list(_isbns(delta.removed_books or ())), snapshots[-1])
+    until = max(watermark, min(snapshots[-1], today))
+    return _Changes({**came}, list(_isbns(delta.removed_books or ())), until)
 
 
 def spans(watermark: date, today: date) -> Iterator[tuple[date, date]]:
@@ -137,9 +153,13 @@ async def _apply(at: Collecting, run: Run, changes: _Changes, *, may_shrink: boo
     left = {isbn for isbn in changes.left if isbn is not None}
     for _ in range(changes.left.count(None)):
         run.is_odd("a title that left", "it has no ISBN")
-    both = left & changes.came.keys()
-    wanted = [isbn for isbn in changes.came if isbn not in there or isbn in both]
-    run.counts.unchanged += len(changes.came) - len(wanted)
+    for isbn in changes.came:
+        if not is_isbn(isbn):
+            run.is_odd(isbn, "its ISBN has not 13 digits")
+    came = [isbn for isbn in changes.came if is_isbn(isbn)]
+    both = left.intersection(came)
+    wanted = [isbn for isbn in came if isbn not in there or isbn in both]
+    run.counts.unchanged += len(came) - len(wanted)
     gone = (left - both) & there.keys()
     if not may_shrink:
         check_shrinking(len(gone), len(there), "have left")
@@ -158,16 +178,9 @@ async def _records(
 ) -> list[bytes]:
     """The vendor's records of titles that came. What a delta sends along lacks some of it, and is
     taken only if the vendor knows no better; of what came and left, its word is what counts."""
-    found = await asyncio.gather(*(at.client.title(isbn) for isbn in isbns))
-    run.counts.calls += len(isbns)
-    records = []
-    for isbn, record in zip(isbns, found, strict=True):
-        record = record or (None if isbn in both else changes.came[isbn])
-        if record is not None:
-            records.append(record)
-        elif isbn not in both:
-            run.is_odd(isbn, "the vendor announced it, and does not know it")
-    return records
+    found = await at.records(run, [isbn for isbn in isbns if isbn not in both], changes.came)
+    found |= await at.records(run, [isbn for isbn in isbns if isbn in both], left=True)
+    return [record for record in found.values() if record is not None]
 
 
 def _isbns(titles: Iterable[RemovedTitle | Holding]) -> Iterator[str | None]:

@@ -7,6 +7,7 @@ import costs, needs no database, and can be done elsewhere (`preparing`).
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from bibliobus.oneclick.wire import Identified, decoder
 MAPPING = b"1"
 """How records become titles. Another one here has all of them made anew by the next import."""
 
+_NAMED = re.compile(rb"(?<!\d)97[89]\d{10}(?!\d)")
 _identified = decoder(Identified).decode
 
 
@@ -44,7 +46,17 @@ def isbn_of(raw: bytes | msgspec.Raw) -> str | None:
         found = _identified(raw).isbn
     except NOT_JSON:
         return None
-    return str(found) if found else None
+    return str(found or "").strip() or None
+
+
+def isbns_named(raw: bytes | msgspec.Raw) -> set[str]:
+    """All ISBNs that a record which cannot be read has in it."""
+    return {found.decode() for found in _NAMED.findall(raw)}
+
+
+def is_isbn(text: str) -> bool:
+    """Whether the vendor can be asked for it."""
+    return len(text) == 13 and text.isascii() and text.isdigit()
 
 
 def fingerprint(raw: bytes) -> bytes:

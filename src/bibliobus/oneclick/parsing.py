@@ -174,7 +174,7 @@ def _decoded(raw: Encoded, reader: msgspec.json.Decoder[T]) -> T:
 def _isbn_in(raw: Encoded) -> str | None:
     """The ISBN of what is unreadable otherwise, so that somebody can look it up."""
     try:
-        return _IDENTIFIED.decode(raw).isbn
+        return str(_IDENTIFIED.decode(raw).isbn or "").strip() or None
     except NOT_JSON:
         return None
 
@@ -183,7 +183,8 @@ def _needed(isbn: str | int | None, media_type: str | None, title: str | None) -
     """What no title can do without."""
     number = str(isbn or "").strip()
     if len(number) != 13 or not number.isascii() or not number.isdigit():
-        raise Unreadable("it has no ISBN" if not number else "its ISBN has not 13 digits")
+        reason = "its ISBN has not 13 digits" if number else "it has no ISBN"
+        raise Unreadable(reason, number[:40] or None)
     medium = MEDIA.get((media_type or "").strip().lower())
     if medium is None:
         kind = line(media_type)[:40] or "nothing"

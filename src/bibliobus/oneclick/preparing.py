@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
@@ -27,12 +28,14 @@ def preparing(size: int) -> Iterator[Executor]:
             yield executor
         return
     context = multiprocessing.get_context("spawn")  # a fork would have our threads' locks
-    with ProcessPoolExecutor(processes, context, initializer=_end_with_parent) as executor:
+    with ProcessPoolExecutor(processes, context, initializer=_heed_parent) as executor:
         yield executor
 
 
-def _end_with_parent() -> None:
-    """Nobody else would tell a process that the one it works for was killed."""
+def _heed_parent() -> None:
+    """End with the process that this one works for, and not before: Ctrl-C is for that one to hear,
+    and nobody else would tell that it was killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()

@@ -10,6 +10,7 @@ import msgspec
 
 from bibliobus.database import Transaction, from_database, to_database
 
+RECENT = 10  # runs of a job: what is read of its history
 MOST_ODD = 100  # records that could not be read, kept with their reasons; the rest is counted
 
 
@@ -96,8 +97,9 @@ _COLUMNS = (
     "key, collection, job, began_at, ended_at, outcome, covers_until, listing, position, counts,"
     " odd, note"
 )
-_OF_A_COLLECTION = (
+_OF_A_JOB = (
     f"SELECT {_COLUMNS} FROM runs WHERE institution = :institution AND collection = :collection"  # noqa: S608
+    " AND job = :job"
 )
 
 
@@ -109,6 +111,17 @@ def begin(tx: Transaction, collection: str, job: Job, now: datetime) -> Run:
         collection=collection, job=job.value, now=to_database(now),
     )  # fmt: skip
     return Run(key=key, collection=collection, job=job, began_at=now)
+
+
+def end_cut_off(tx: Transaction, collection: str, job: Job, now: datetime) -> None:
+    """Note that runs of a job which have not ended never will: one has to itself what they had."""
+    tx.run(
+        "UPDATE runs SET ended_at = :now, outcome = :failed, note = :note"
+        " WHERE institution = :institution AND collection = :collection AND job = :job"
+        " AND outcome IS NULL",
+        collection=collection, job=job.value, now=to_database(now),
+        failed=Outcome.FAILED.value, note="it was cut off, and a new one was begun",
+    )  # fmt: skip
 
 
 def row(run: Run) -> dict[str, object]:
@@ -140,20 +153,30 @@ def last(
     tx: Transaction, collection: str, jobs: Sequence[Job], outcome: Outcome | None = None
 ) -> Run | None:
     """The latest run of any of these jobs that ended so; None: however it ended, or has not."""
-    found = (
-        run
-        for run in history(tx, collection)
-        if run.job in jobs and (outcome is None or run.outcome is outcome)
-    )
-    return next(found, None)
+    found = [run for job in jobs for run in history(tx, collection, (job,), outcome, most=1)]
+    return max(found, key=lambda run: run.key, default=None)
 
 
-def history(tx: Transaction, collection: str, most: int = 1000) -> list[Run]:
-    """The runs of a collection, the latest first."""
-    rows = tx.rows(
-        _OF_A_COLLECTION + " ORDER BY key DESC LIMIT :most", collection=collection, most=most
-    )
-    return [_run(*row) for row in rows]
+def history(
+    tx: Transaction,
+    collection: str,
+    jobs: Sequence[Job] = tuple(Job),
+    outcome: Outcome | None = None,
+    most: int = RECENT,
+) -> list[Run]:
+    """The latest runs of each of these jobs that ended so, at most so many of each, the latest
+    first. There are more from year to year, so nobody reads all of them."""
+    ended_so = "" if outcome is None else " AND outcome = :outcome"
+    rows = [
+        row
+        for job in jobs
+        for row in tx.rows(
+            f"{_OF_A_JOB}{ended_so} ORDER BY key DESC LIMIT :most",
+            collection=collection, job=job.value, most=most,
+            **({} if outcome is None else {"outcome": outcome.value}),
+        )
+    ]  # fmt: skip
+    return sorted((_run(*row) for row in rows), key=lambda run: -run.key)
 
 
 def covered_until(tx: Transaction, collection: str) -> date | None:

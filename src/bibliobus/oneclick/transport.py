@@ -100,9 +100,12 @@ class Transport:
             outcome = self.judged(call, answer) if isinstance(answer, Answer) else answer
             if isinstance(outcome, Answer):
                 return outcome
-            if tried == tries or not _is_passing(outcome):
+            pause = self._pause(tried, answer)
+            if tried == tries or not _is_passing(outcome) or pause > LONGEST_WAIT:
+                if _is_passing(outcome):
+                    self._breaker.failed(str(outcome))
                 raise outcome
-            await self._sleep(self._pause(tried, answer))
+            await self._sleep(pause)
             tried += 1
 
     async def once(
@@ -115,7 +118,7 @@ class Transport:
         """
         let_through = False
         try:
-            async with asyncio.timeout(call.seconds), self._turns:
+            async with self._turns, asyncio.timeout(call.seconds):
                 let_through = self._breaker.lets_through()
                 if not let_through:
                     return self._not_asked(call)
@@ -126,8 +129,6 @@ class Transport:
         finally:
             if let_through:
                 self._breaker.gave_up()  # if it is not known how it went, or not yet
-        if let_through:
-            self._breaker.failed(str(error))
         return error
 
     def _sending(self, call: Call) -> AbstractAsyncContextManager[httpx2.Response]:
@@ -148,9 +149,7 @@ class Transport:
             error = self._likelier(error)
         elif answer.status < 400 and call.action is not Action.ACCESS:  # which needs no token
             self._worked_at = self._clock()
-        if _is_passing(error):
-            self._breaker.failed(str(error))
-        else:
+        if not _is_passing(error):
             self._breaker.succeeded()
         return answer if error is None else error
 
@@ -174,7 +173,7 @@ class Transport:
         """Seconds until the next try: twice as many each time, never the same for two of us."""
         usual = 2.0 ** (tried - 1) * (0.5 + self._chance() / 2)
         asked = answer.retry_after if isinstance(answer, Answer) else None
-        return min(max(usual, asked or 0.0), LONGEST_WAIT)
+        return max(min(usual, LONGEST_WAIT), asked or 0.0)
 
 
 def _is_passing(error: CirculationError | None) -> bool:

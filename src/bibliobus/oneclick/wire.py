@@ -32,7 +32,7 @@ class Private(Sent, frozen=True):
 class Identified(Sent, frozen=True, gc=False):
     """Of any object of the vendor's, what title it is about."""
 
-    isbn: str | None = None
+    isbn: str | int | None = None
 
 
 class Image(Sent, frozen=True, gc=False):
