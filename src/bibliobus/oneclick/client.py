@@ -5,7 +5,7 @@ at a time. `listing`, `title`, `delta` and `search` give records as they came, f
 
 Of spec/oneclick-api 1 it leaves out what a partner has no use for, or what had died: the path
 forms of a search and `titles/{isbn}` (1.7; the same titles by other ways), magazines and comics
-(1.13, another service), the patrons' own calls (1.14), countries and the picker of libraries (1.15).
+(1.13, another service), the patrons' own calls (1.14), countries and the libraries' picker (1.15).
 """
 
 from __future__ import annotations
