@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -10,6 +11,7 @@ import pytest
 
 from bibliobus.app import App, opened
 from bibliobus.config import Config, DatabaseConfig
+from bibliobus.database import open_database
 from bibliobus.ils.library import InstitutionSettings
 from bibliobus.terminals import ListenerSettings, TerminalsDoor
 from tests.postgres import create_database, running_postgres
@@ -33,12 +35,29 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str) -> str:
+    """The name of a database of that server with our schema, to make others of: that takes a
+    twentieth of the time that migrating them does."""
+    url = create_database(postgres_server, "migrated")
+
+    async def migrate() -> None:
+        database = open_database(url)
+        await database.open()
+        await database.close()
+
+    asyncio.run(migrate())
+    return "migrated"
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of each kind."""
+    """A database of each kind with nothing in it."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'library.db'}"
-    return create_database(request.getfixturevalue("postgres_server"), f"test{uuid4().hex}")
+    server = request.getfixturevalue("postgres_server")
+    template = request.getfixturevalue("postgres_template")
+    return create_database(server, f"test{uuid4().hex}", template)
 
 
 @pytest.fixture

@@ -80,10 +80,10 @@ def running_postgres(folder: Path, *, durable: bool = True) -> Iterator[str]:
         server.stop()
 
 
-def create_database(server: str, name: str) -> str:
-    """The URL of a new, empty database."""
+def create_database(server: str, name: str, template: str = "template1") -> str:
+    """The URL of a new database, which is empty or has what is in another one."""
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"'.encode())
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
     return f"{server}/{name}"
 
 
