@@ -125,19 +125,19 @@ def _add_title(found: Analysed, text: str, language: str | None) -> None:
     found.words.update([word for word in folded if len(word) > SHORT])
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=4_000)
 def _of_contributor(contributor: Contributor) -> _Piece:
     wholes = {whole(contributor.name), whole(contributor.sort_name)}
     piece = _piece(_CODES[contributor.role], contributor.name, None)  # names have no stem
     return _Piece(piece.terms | wholes, piece.words)
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=4_000)
 def _of_series(name: str, language: str | None) -> _Piece:
     return _piece(_SERIES, name, language)
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=4_000)
 def _of_subject(name: str) -> frozenset[str]:
     return _piece(_SUBJECT, name, "en").terms  # as the vendors' lists are
 
@@ -151,6 +151,6 @@ def _piece(code: str, text: str, language: str | None) -> _Piece:
     )
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=20_000)
 def _coded(token: str, code: str, language: str | None) -> tuple[str, ...]:
     return tuple([code + form for form in forms(token, language)])

@@ -92,7 +92,7 @@ def _folded(several: set[str], language: str | None) -> set[str]:
     return {form for each in several for form in (fold(each), stem(each, language))}
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=20_000)
 def parts(token: str) -> tuple[str, ...]:
     """What a token is made of, folded."""
     return tuple(map(fold, token.split("'")))

@@ -16,14 +16,14 @@ from contextlib import contextmanager
 from multiprocessing.connection import wait
 
 MANY = 8 * 1024 * 1024  # bytes of records for which it is worth to begin processes
-MOST_PROCESSES = 2
+MOST_PROCESSES = 1
 
 
 @contextmanager
 def preparing(size: int) -> Iterator[Executor]:
     """Where to have so many bytes of records made ready."""
     processes = min(os.cpu_count() or 1, MOST_PROCESSES)
-    if size < MANY or processes == 1:
+    if size < MANY or (os.cpu_count() or 1) == 1:
         with ThreadPoolExecutor(1) as executor:
             yield executor
         return
