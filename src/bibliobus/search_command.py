@@ -69,7 +69,10 @@ async def _search(
         if len(ids) != 1 or ids[0] not in app.institutions:
             raise click.UsageError(f"Say --institution: one of {', '.join(app.institutions)}.")
         results = await app.database.read(
-            lambda tx: search(tx, asked, start=start, limit=limit), ids[0]
+            lambda tx: search(
+                tx, asked, start=start, limit=limit, free=app.embedded[ids[0]].lendable
+            ),
+            ids[0],
         )
     if as_json:
         click.echo(json.dumps(_plain(results), ensure_ascii=False))

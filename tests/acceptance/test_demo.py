@@ -65,11 +65,13 @@ def test_finds_what_is_on_the_shelf_and_what_the_vendor_has(
 
     found = run("search", *command[1].split(), "--database", url)
     as_json = run("search", *command[1].split(), "--json", "--database", url)
+    at_once = run("search", "hamlet", "--available", "--medium", "print", "--database", url)
 
     assert f"The library is in {url}\n" in demo.lines
     assert "this is for: hard times" in found.stdout
     assert "Hard Times / Charles Dickens (ebook, en, 97899999" in found.stdout
     assert "Hard Times / Charles Dickens (print, en)" in found.stdout
+    assert "(print, en)" in at_once.stdout
     titles = [each["title"]["title"] for each in json.loads(as_json.stdout)["found"]]
     assert titles == ["Hard Times"] * len(titles)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import NamedTuple
 
 from bibliobus.catalogue.records import Audience, Subject
 from bibliobus.oneclick.languages import token
@@ -19,58 +18,51 @@ SCHEME = "urn:bibliobus:oneclick:genre"
 BISAC = "BISAC"
 
 
-class Genre(NamedTuple):
-    """One genre of the vendor's."""
-
-    name: str
-    fiction: bool | None  # None: it has both
-
-
 _TABLE = """
-african-american-interest      | - | African American Interest
-arts-entertainment             | n | Arts & Entertainment
-biography-autobiography-memoir | n | Biography & Memoir
-business-economics             | n | Business & Economics
-classics                       | y | Classics
-comics-graphic-novels          | y | Comics & Graphic Novels
-cooking                        | n | Cooking
-drama                          | y | Drama
-erotica                        | y | Erotica
-fantasy                        | y | Fantasy
-foreign-language-study         | n | Foreign Language Study
-general-fiction                | y | General Fiction
-general-nonfiction             | n | General Nonfiction
-historical-fiction             | y | Historical Fiction
-history                        | n | History
-home-garden                    | n | Home & Garden
-horror                         | y | Horror
-humor                          | n | Humor
-humorous-fiction               | y | Humorous Fiction
-inspirational-fiction          | y | Inspirational Fiction
-inspirational-nonfiction       | n | Inspirational Nonfiction
-juvenile-fiction               | y | Juvenile Fiction
-juvenile-nonfiction            | n | Juvenile Nonfiction
-language-arts                  | n | Language Arts
-lgbt-interest                  | - | LGBTQ Interest
-literary-fiction               | y | Literary Fiction
-mystery                        | y | Mystery
-poetry                         | y | Poetry
-politics-and-current-events    | n | Politics & Current Events
-politics-current-events        | n | Politics & Current Events
-religion                       | n | Religion
-romance                        | y | Romance
-sci-fi                         | y | Science Fiction
-science                        | n | Science
-self-help                      | n | Self-Help
-short-stories                  | y | Short Stories
-social-science                 | n | Social Science
-sports                         | n | Sports
-suspense-thriller              | y | Suspense & Thriller
-travel                         | n | Travel
-true-crime                     | n | True Crime
-urban-fiction                  | y | Urban Fiction
-western                        | y | Western
-womens-fiction                 | y | Women's Fiction
+african-american-interest      | African American Interest
+arts-entertainment             | Arts & Entertainment
+biography-autobiography-memoir | Biography & Memoir
+business-economics             | Business & Economics
+classics                       | Classics
+comics-graphic-novels          | Comics & Graphic Novels
+cooking                        | Cooking
+drama                          | Drama
+erotica                        | Erotica
+fantasy                        | Fantasy
+foreign-language-study         | Foreign Language Study
+general-fiction                | General Fiction
+general-nonfiction             | General Nonfiction
+historical-fiction             | Historical Fiction
+history                        | History
+home-garden                    | Home & Garden
+horror                         | Horror
+humor                          | Humor
+humorous-fiction               | Humorous Fiction
+inspirational-fiction          | Inspirational Fiction
+inspirational-nonfiction       | Inspirational Nonfiction
+juvenile-fiction               | Juvenile Fiction
+juvenile-nonfiction            | Juvenile Nonfiction
+language-arts                  | Language Arts
+lgbt-interest                  | LGBTQ Interest
+literary-fiction               | Literary Fiction
+mystery                        | Mystery
+poetry                         | Poetry
+politics-and-current-events    | Politics & Current Events
+politics-current-events        | Politics & Current Events
+religion                       | Religion
+romance                        | Romance
+sci-fi                         | Science Fiction
+science                        | Science
+self-help                      | Self-Help
+short-stories                  | Short Stories
+social-science                 | Social Science
+sports                         | Sports
+suspense-thriller              | Suspense & Thriller
+travel                         | Travel
+true-crime                     | True Crime
+urban-fiction                  | Urban Fiction
+western                        | Western
+womens-fiction                 | Women's Fiction
 """
 
 SAY_NOTHING = frozenset({"", "none", "non-classifiable"})
@@ -85,20 +77,19 @@ AUDIENCES: Mapping[str, Audience] = {
 """By token, which a display value becomes, too."""
 
 
-def _rows() -> Iterator[tuple[str, Genre]]:
+def _rows() -> Iterator[tuple[str, str]]:
     for line in _TABLE.strip().split("\n"):
-        key, fiction, name = (part.strip() for part in line.split("|"))
-        yield key, Genre(name, {"y": True, "n": False}.get(fiction))
+        code, name = (part.strip() for part in line.split("|"))
+        yield code, name
 
 
-GENRES: Mapping[str, Genre] = dict(_rows())
-"""By the vendor's token. Its `none` and `non-classifiable` are left out."""
+GENRES: Mapping[str, str] = dict(_rows())
+"""What people call them, by the vendor's token. Its `none` and `non-classifiable` are left out."""
 
 
 def genre_subject(code: str, name: str | None = None) -> Subject:
     """A genre as a subject; `name` is the vendor's own, for one that we do not know."""
-    known = GENRES.get(code)
-    words = known.name if known else name or code.replace("-", " ").capitalize()
+    words = GENRES.get(code) or name or code.replace("-", " ").capitalize()
     return Subject(name=words, code=code, scheme=SCHEME)
 
 
