@@ -189,6 +189,7 @@ async def test_a_library_that_had_no_catalogue_gets_one(database_url: str) -> No
         old.close()
     else:
         with psycopg.connect(database_url) as connection:
+            connection.execute(f"DROP SCHEMA {SCHEMA} CASCADE")
             connection.execute(f"CREATE SCHEMA {SCHEMA}")
             connection.execute(f"SET search_path TO {SCHEMA}")
             run_until(PostgresTransaction(connection, ""), 4)
