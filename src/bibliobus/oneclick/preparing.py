@@ -1,7 +1,8 @@
-"""Where records are made ready: in processes of their own, if there are many.
+"""Where records are made ready: in a process of its own, if there are many.
 
 Python does one thing at a time, and two thirds of an import is reading records and working out what
-they are found by. With two processes for that, 100,000 titles take half as long on two cores.
+they are found by. With a process for that, 100,000 titles took 18 s instead of 33 on two cores; a
+second one made it no quicker, since then the database is what takes long.
 """
 
 from __future__ import annotations
