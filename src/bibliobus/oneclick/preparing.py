@@ -16,20 +16,18 @@ from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import wait
 
-MANY = 8 * 1024 * 1024  # bytes of records for which it is worth to begin processes
-MOST_PROCESSES = 1
+MANY = 8 * 1024 * 1024  # bytes of records for which it is worth to begin a process
 
 
 @contextmanager
 def preparing(size: int) -> Iterator[Executor]:
     """Where to have so many bytes of records made ready."""
-    processes = min(os.cpu_count() or 1, MOST_PROCESSES)
     if size < MANY or (os.cpu_count() or 1) == 1:
         with ThreadPoolExecutor(1) as executor:
             yield executor
         return
     context = multiprocessing.get_context("spawn")  # a fork would have our threads' locks
-    with ProcessPoolExecutor(processes, context, initializer=_heed_parent) as executor:
+    with ProcessPoolExecutor(1, context, initializer=_heed_parent) as executor:
         yield executor
 
 
