@@ -2,8 +2,8 @@
 
 A lease is a row that its holder renews. It ends when it is given up, when its holder has been
 silent for a minute, and at once if its holder was a process here, among those that this one sees,
-and is gone. Whatever
-the holder writes, it writes in a transaction that has looked whether the lease is still its own.
+and is gone. Whatever the holder writes, it writes in a transaction that has looked whether the
+lease is still its own.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ class SQLiteTransaction:
         return self._connection.changes()
 
     def many(self, sql: str, rows: Sequence[dict[str, Any]]) -> list[Row]:
-        each = [row | {"institution": self.institution} for row in rows]
+        each = [all_storable(row) | {"institution": self.institution} for row in rows]
         try:
             return cast("list[Row]", self._connection.executemany(sql, each).fetchall())
         except apsw.ConstraintError as error:

@@ -21,7 +21,7 @@ from bibliobus.oneclick.incoming import is_isbn, ready, sift
 from bibliobus.oneclick.runs import Job, Run
 from bibliobus.oneclick.wire import Availability
 
-MOST_FETCHED = 200  # records of titles that we do not know; the rest waits for the next delta
+MOST_FETCHED = 200  # records of titles that we do not know; the others wait for their turn
 
 
 async def update_availability(at: Collecting, *, may_shrink: bool = False) -> Run:

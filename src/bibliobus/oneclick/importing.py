@@ -194,8 +194,6 @@ async def _keep_all(
 ) -> None:
     """Keep what is new and changed of the records that are not dealt with, a window at a time; the
     next ones are made ready while the database works on this one."""
-    if run.position == listing.size:
-        return  # it was cut off behind the last record
     spelt = await at.read(store.spelt)
     seen = {isbn for isbn in listed[: run.counts.received] if isbn is not None}
     with preparing(listing.size - run.position) as executor:

@@ -1,8 +1,8 @@
 """Where records are made ready: in a process of its own, if there are many.
 
 Python does one thing at a time, and two thirds of an import is reading records and working out what
-they are found by. With a process for that, 100,000 titles took 18 s instead of 33 on two cores; a
-second one made it no quicker, since then the database is what takes long.
+they are found by. With two processes for that, 100,000 titles took 18 s instead of 33; on a slower
+day one took 27.7 s and two 26.7 s, and two took 77 MiB more.
 """
 
 from __future__ import annotations
