@@ -196,7 +196,8 @@ class OwnILS:
     async def checkin(
         self, item_id: str, *, returned_at: datetime | None = None,
         current_location: str | None = None, item_properties: str | None = None,
-        no_block: bool = False, capture_holds: bool = True, origin: ils.Origin,
+        no_block: bool = False, capture_holds: bool = True, patron_id: str | None = None,
+        origin: ils.Origin,
     ) -> ils.CheckinResult:  # fmt: skip
         async def work() -> ils.CheckinResult:
             item, (borrower, loan) = await self._item(item_id), self._loan(item_id)

@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from bibliobus.catalogue.records import (
     Audience,
     Contributor,
-    Format,
     Medium,
     Role,
     Series,
     Subject,
     Title,
 )
+from bibliobus.ils.records import Format
 from bibliobus.oneclick.access import ADOBE
 from bibliobus.oneclick.genres import GENRES, SCHEME
 from bibliobus.oneclick.languages import LANGUAGES, language

@@ -4,7 +4,6 @@ from bibliobus.catalogue.isbn import isbn_in
 from bibliobus.catalogue.records import (
     Audience,
     Contributor,
-    Format,
     Medium,
     Role,
     Series,
@@ -17,7 +16,6 @@ from bibliobus.catalogue.store import Found, index_titles, is_lent, title_of
 __all__ = [
     "Audience",
     "Contributor",
-    "Format",
     "Found",
     "Medium",
     "Results",

@@ -11,6 +11,8 @@ from enum import Enum
 
 import msgspec
 
+from bibliobus.ils.records import Format
+
 
 class Medium(Enum):
     """What a title is. Only e-books and e-audio are lent by vendors so far."""
@@ -63,13 +65,6 @@ class Subject(Record, frozen=True):
     name: str  # for people: "Mystery", "FICTION / Classics"
     code: str | None = None  # in its scheme: "mystery"
     scheme: str | None = None  # a URI, or a word like "BISAC"; None: a keyword
-
-
-class Format(Record, frozen=True):
-    """As what a title can be had."""
-
-    media_type: str  # "application/epub+zip"
-    protection: str | None = None  # the media type of what opens it; None: nothing protects it
 
 
 class Title(Record, frozen=True):

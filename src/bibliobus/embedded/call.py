@@ -20,6 +20,11 @@ from bibliobus.ils.policy import Policies
 A_MOMENT = timedelta(minutes=10)  # in which a transaction can be undone, or be a repeat
 
 
+def nowhere(tx: Transaction, patron: str) -> int:
+    """Nobody else lends here."""
+    return 0
+
+
 @dataclass(slots=True)
 class Call:
     """What a transaction decides by."""
@@ -28,6 +33,8 @@ class Call:
     policies: Policies
     origin: Origin
     clock: Callable[[], datetime]
+    elsewhere: Callable[[Transaction, str], int] = nowhere
+    """How many loans a patron, by `Patron.internal_id`, has with other lenders."""
     now: datetime = field(init=False)
     event: int | None = None  # the last one written
     settled: bool = False  # holds have ended in it: patrons that were read before have fewer

@@ -38,6 +38,7 @@ from bibliobus.ils import (
     Unrenewed,
 )
 from bibliobus.ils.library import Condition, LoanRule
+from bibliobus.ils.records import without_contact
 
 FOUND = frozenset({Condition.LOST, Condition.MISSING, Condition.CLAIMED_RETURNED})
 _LENT_SO = frozenset({None, Condition.DAMAGED})
@@ -227,7 +228,7 @@ def renew_all(call: Call, patron_id: str, *, fee_acknowledged: bool) -> RenewAll
     call.event = None  # there may be several, and none of them is this request's alone
     patron = patrons.by_key(call, patron.key) or patron
     return RenewAllResult(
-        patron=patrons.without_contact(patron.record),
+        patron=without_contact(patron.record),
         renewed=tuple(renewed),
         unrenewed=tuple(unrenewed),
     )
@@ -282,6 +283,17 @@ def _check_may_borrow(call: Call, rule: LoanRule, patron: StoredPatron, item: St
         any(kind) and patrons.charged(call.tx, patron.key, *kind) >= rule.loan_limit
     ):
         raise LoanLimitReached(patron=patron.record, item=item.record)
+    if (more := room(call, patron)) is not None and more < 1:
+        raise LoanLimitReached(patron=patron.record, item=item.record)
+
+
+def room(call: Call, patron: StoredPatron) -> int | None:
+    """How many more loans a patron, who is locked, may have of all lenders together; None: as many
+    as each of them lends."""
+    limit = call.policies.limits(patron.record.ptype).shelf_limit
+    if limit is None:
+        return None
+    return limit - patron.record.charged_count - call.elsewhere(call.tx, str(patron.key))
 
 
 def _check_renewable(
@@ -347,14 +359,14 @@ def _lend(
     if before == Before() and not no_block and not call.settled:  # nothing but the loan is new
         lent = replace(item.record, circulation_status=CirculationStatus.CHARGED, due_at=due_at)
         charged = patron.record.charged_count + 1
-        borrower = patrons.without_contact(
+        borrower = without_contact(
             patron.record,
             charged_count=charged,
             too_many_charged=charged >= (patron.record.charged_limit or 0),
         )
     else:
         lent = items.read_again(call, item).record
-        borrower = patrons.without_contact((patrons.by_key(call, patron.key) or patron).record)
+        borrower = without_contact((patrons.by_key(call, patron.key) or patron).record)
     return CheckoutResult(
         patron=borrower,
         item=lent,
@@ -426,7 +438,7 @@ def _renew(
         at=renewed_at,
     )  # fmt: skip
     return CheckoutResult(
-        patron=patrons.without_contact((patrons.by_key(call, patron.key) or patron).record),
+        patron=without_contact((patrons.by_key(call, patron.key) or patron).record),
         item=replace(item.record, due_at=due_at),
         due_at=due_at,
         renewal_ok=True,

@@ -38,6 +38,7 @@ from bibliobus.ils import (
     PaymentType,
 )
 from bibliobus.ils.money import from_minor, to_minor
+from bibliobus.ils.records import without_contact
 
 _FEES = """
 SELECT fees.key, fee_type, outstanding, currency, description, items.barcode, titles.title,
@@ -293,7 +294,7 @@ def _payment_result(
     currency = call.policies.currency
     now = patrons.by_key(call, patron.key) or patron
     return PaymentResult(
-        patron=patrons.without_contact(now.record),
+        patron=without_contact(now.record),
         transaction_id=str(key),
         paid=tuple(FeePayment(fee_id=str(f), amount=from_minor(s, currency)) for f, s in shares),
         credit=from_minor(credit, currency),

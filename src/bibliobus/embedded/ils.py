@@ -22,7 +22,7 @@ from bibliobus.embedded import (
     taking_back,
     undoing,
 )
-from bibliobus.embedded.call import Call
+from bibliobus.embedded.call import Call, nowhere
 from bibliobus.embedded.patrons import StoredPatron
 from bibliobus.embedded.pins import PINs
 from bibliobus.embedded.replay import R, once
@@ -82,12 +82,25 @@ class EmbeddedILS:
         database: Database,
         verifier: Verifier,
         clock: Callable[[], datetime] = _now,
+        elsewhere: Callable[[Transaction, str], int] = nowhere,
     ) -> None:
+        """Nothing is read yet.
+
+        Args:
+            institution: Its id.
+            settings: Its policies.
+            database: Where its rows are.
+            verifier: Hashes and checks PINs.
+            clock: What time it is.
+            elsewhere: How many loans a patron, by `Patron.internal_id`, has with the institution's
+                other lenders, inside a transaction: for the limit over all of them.
+        """
         self._institution = institution
         self._settings = settings
         self._policies = Policies(settings)
         self._database = database
         self._clock = clock
+        self._elsewhere = elsewhere
         self._pins = PINs(verifier, self._find_patron, self._count_pin, clock)
 
     # -------------------------------------------------------- capabilities
@@ -129,7 +142,19 @@ class EmbeddedILS:
     def lendable(self, tx: Transaction, titles: Sequence[int]) -> set[int]:
         """Of its titles, by key, those with a copy that can be borrowed at once; inside the
         caller's transaction, as `catalogue.search` wants it."""
-        return shelves.lendable(Call(tx, self._policies, _NOBODY, self._clock), titles)
+        return shelves.lendable(self._call(tx, _NOBODY), titles)
+
+    def room(self, tx: Transaction, patron_id: str) -> int | None:
+        """How many more loans a patron may have in all, print and digital; None: no such limit.
+
+        Inside the transaction of whoever else lends, in which nobody lends them anything until it
+        ends.
+
+        Raises:
+            PatronNotFound: No patron has this id.
+        """
+        call = self._call(tx, _NOBODY)
+        return circulation.room(call, patrons.lock(call, patron_id))
 
     async def check_password(self, patron_id: str, pin: Secret) -> bool:
         try:
@@ -228,6 +253,7 @@ class EmbeddedILS:
         item_properties: str | None = None,
         no_block: bool = False,
         capture_holds: bool = True,
+        patron_id: str | None = None,
         origin: Origin,
     ) -> CheckinResult:
         if not self._settings.checkin_ok and not no_block:
@@ -457,9 +483,12 @@ class EmbeddedILS:
     async def _once(self, origin: Origin, result_type: type[R], work: Callable[[Call], R]) -> R:
         return await self._write(lambda call: once(call, result_type, work), origin)
 
+    def _call(self, tx: Transaction, origin: Origin) -> Call:
+        return Call(tx, self._policies, origin, self._clock, self._elsewhere)
+
     async def _read(self, work: Callable[[Call], T]) -> T:
         def run(tx: Transaction) -> T:
-            return work(Call(tx, self._policies, _NOBODY, self._clock))
+            return work(self._call(tx, _NOBODY))
 
         try:
             return await self._database.read(run, self._institution)
@@ -472,7 +501,7 @@ class EmbeddedILS:
 
     async def _write(self, work: Callable[[Call], T], origin: Origin = _NOBODY) -> T:
         def run(tx: Transaction) -> T:
-            return work(Call(tx, self._policies, origin, self._clock))
+            return work(self._call(tx, origin))
 
         try:
             try:

@@ -24,6 +24,7 @@ from bibliobus.ils import (
     TooManyOverdue,
 )
 from bibliobus.ils.money import from_minor, to_minor
+from bibliobus.ils.records import without_contact
 
 T = TypeVar("T")
 
@@ -198,11 +199,6 @@ def charged(tx: Transaction, patron: int, item_type: str | None, location: str |
         patron=patron, item_type=item_type, location=location,
     )  # fmt: skip
     return int(row[0]) if row else 0
-
-
-def without_contact(patron: Patron, **changes: int) -> Patron:
-    """What a transaction's result needs of a patron, and a replay row may keep for a day."""
-    return replace(patron, address=None, email_addr=None, home_phone=None, birth_on=None, **changes)
 
 
 def nobody(patron: Patron) -> Patron:

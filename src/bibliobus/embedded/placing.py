@@ -28,6 +28,7 @@ from bibliobus.ils import (
     TitleNotFound,
 )
 from bibliobus.ils.library import Condition, LoanRule
+from bibliobus.ils.records import without_contact
 
 
 def add(
@@ -116,7 +117,7 @@ def cancel(call: Call, patron_id: str, *, item_id: str | None, title_id: str | N
         holds.pass_on(call, hold.copy)
     patron = patrons.by_key(call, patron.key) or patron
     return HoldResult(
-        patron=patrons.without_contact(patron.record),
+        patron=without_contact(patron.record),
         hold=replace(hold.record(0), ready=False),
         item=_shown(call, item, hold),
     )
@@ -232,7 +233,7 @@ def _result(call: Call, patron: StoredPatron, item: StoredItem | None, title: in
     position = holds.position(call.tx, hold)
     patron = patrons.by_key(call, patron.key) or patron
     return HoldResult(
-        patron=patrons.without_contact(patron.record),
+        patron=without_contact(patron.record),
         hold=hold.record(position),
         item=_shown(call, item, hold),
         available=_one_is_in(call, patron, hold),

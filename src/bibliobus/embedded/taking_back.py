@@ -24,6 +24,7 @@ from bibliobus.ils import (
     NotTakenHere,
 )
 from bibliobus.ils.library import Condition
+from bibliobus.ils.records import without_contact
 
 _NOT_OURS = frozenset({Condition.WITHDRAWN, Condition.ON_ORDER, Condition.IN_PROCESS})
 
@@ -121,7 +122,7 @@ def _result(
     notice, shown = _hold_notice(call, item)
     return CheckinResult(
         item=shown,
-        patron=None if ended.patron is None else patrons.without_contact(ended.patron.record),
+        patron=None if ended.patron is None else without_contact(ended.patron.record),
         resensitize=not shown.magnetic,
         alert_type=alert,
         hold=notice,

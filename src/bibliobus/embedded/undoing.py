@@ -13,6 +13,7 @@ from bibliobus.embedded.call import A_MOMENT, Call, LastEvent, last_event, recor
 from bibliobus.embedded.circulation import desensitize, rule_for
 from bibliobus.embedded.items import StoredItem
 from bibliobus.ils import CheckinResult, CheckoutResult, NothingToUndo
+from bibliobus.ils.records import without_contact
 
 
 def undo_checkout(call: Call, item_id: str, patron_id: str | None) -> CheckinResult:
@@ -51,7 +52,7 @@ def undo_checkout(call: Call, item_id: str, patron_id: str | None) -> CheckinRes
     patron = None if last.patron is None else patrons.by_key(call, last.patron)
     return CheckinResult(
         item=items.read_again(call, item).record,
-        patron=None if patron is None else patrons.without_contact(patron.record),
+        patron=None if patron is None else without_contact(patron.record),
         resensitize=not renewal and not item.record.magnetic,
     )
 
@@ -90,7 +91,7 @@ def undo_checkin(call: Call, item_id: str, patron_id: str | None) -> CheckoutRes
     if patron is None:
         raise NothingToUndo(item=item.record)
     return CheckoutResult(
-        patron=patrons.without_contact(patron.record),
+        patron=without_contact(patron.record),
         item=items.read_again(call, item).record,
         due_at=from_database(int(row[0])),
         desensitize=desensitize(rule_for(call, patron.record.ptype, item), item),

@@ -4,11 +4,13 @@ It is the layer of Koha's and OpenNCIP's SIP server (ILS.pod, Patron.pod, Item.p
 asynchronous. `port` has the calls, `records` what they take and give, `errors` what can go wrong.
 """
 
+from bibliobus.ils.blocks import blocks_of
 from bibliobus.ils.errors import (
     AddressUnknown,
     AlreadyBorrowed,
     AlreadyOnHold,
     AlreadyOnLoan,
+    BeingConfirmed,
     BlockedAtTerminal,
     BorrowedBefore,
     CardExpired,
@@ -17,6 +19,7 @@ from bibliobus.ils.errors import (
     CurrencyNotAccepted,
     FeeNotAcknowledged,
     FeeNotFound,
+    FormatNotOffered,
     GuaranteesOweTooMuch,
     HoldLimitReached,
     HoldNotAllowed,
@@ -33,6 +36,7 @@ from bibliobus.ils.errors import (
     NotTakenHere,
     OnHoldForAnother,
     OwesTooMuch,
+    PartNotFound,
     PartsToCheck,
     PatronBlocked,
     PatronInactive,
@@ -57,6 +61,8 @@ from bibliobus.ils.institution import Institution
 from bibliobus.ils.port import ILS, Circulation, DigitalCollection
 from bibliobus.ils.records import (
     AlertType,
+    Audiobook,
+    AudiobookPart,
     Bookmark,
     CheckinResult,
     CheckoutResult,
@@ -65,6 +71,7 @@ from bibliobus.ils.records import (
     Fee,
     FeePayment,
     FeeType,
+    Format,
     Fulfilment,
     Hold,
     HoldNotice,
@@ -92,6 +99,9 @@ __all__ = [
     "AlreadyBorrowed",
     "AlreadyOnHold",
     "AlreadyOnLoan",
+    "Audiobook",
+    "AudiobookPart",
+    "BeingConfirmed",
     "BlockedAtTerminal",
     "Bookmark",
     "BorrowedBefore",
@@ -110,6 +120,8 @@ __all__ = [
     "FeeNotFound",
     "FeePayment",
     "FeeType",
+    "Format",
+    "FormatNotOffered",
     "Fulfilment",
     "GuaranteesOweTooMuch",
     "Hold",
@@ -136,6 +148,7 @@ __all__ = [
     "OnHoldForAnother",
     "Origin",
     "OwesTooMuch",
+    "PartNotFound",
     "PartsToCheck",
     "Patron",
     "PatronAccount",
@@ -164,4 +177,5 @@ __all__ = [
     "Unrenewed",
     "Wish",
     "WrongPIN",
+    "blocks_of",
 ]

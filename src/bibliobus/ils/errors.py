@@ -11,11 +11,13 @@ CirculationError
 │   ├── FeeNotAcknowledged
 │   ├── NotOnLoan, RenewalNotAllowed: TooManyRenewals, TooSoonToRenew
 │   ├── NotTakenHere, NothingToUndo
+│   ├── FormatNotOffered, PartNotFound
 │   ├── TitleNotFound, HoldNotFound, HoldNotAllowed: AlreadyOnHold, AlreadyBorrowed,
 │   │       HoldLimitReached, NoSuchPickupLocation
 │   └── PaymentNotDue, CurrencyNotAccepted, FeeNotFound, PaymentKeyUsed
 ├── NotSupported   this ILS has no such operation; asking again will not help
 └── Unavailable    no answer came; the change may or may not stand
+    └── BeingConfirmed   it is written down and goes on; the patron's account will show it
 
 The reasons are those that Koha, Evergreen and FOLIO tell apart (spec/sip2 4.2 to 4.8). No ILS has
 all of them; an upstream one passes its own words on in the class that comes nearest.
@@ -278,6 +280,20 @@ class NothingToUndo(Refused):
     screen_message = "There is nothing to undo."
 
 
+class FormatNotOffered(Refused):
+    """The loan cannot be had in this format, or in none that a reader here could open."""
+
+    reason = "format-not-offered"
+    screen_message = "This title cannot be had in that format."
+
+
+class PartNotFound(Refused):
+    """The audiobook has no part of this number, or what was lent has no parts."""
+
+    reason = "part-not-found"
+    screen_message = "This title has no such part."
+
+
 class TitleNotFound(Refused):
     """No title, or more than one, has this name."""
 
@@ -365,3 +381,10 @@ class Unavailable(CirculationError):
     def __init__(self, message: str, *, may_stand: bool = True) -> None:
         super().__init__(message)
         self.may_stand = may_stand  # False: it is certain that nothing changed
+
+
+class BeingConfirmed(Unavailable):
+    """Whoever lends it has not answered yet. The change is written down and goes on by itself; the
+    patron's account shows what came of it. Asking again joins it, and begins nothing new."""
+
+    screen_message: ClassVar[str] = "This is being confirmed. Please see your shelf in a while."

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from bibliobus.ils.port import ILS, Circulation, DigitalCollection
+from msgspec.structs import replace
 
-_ISBN = re.compile(r"97[89][0-9]{10}|[0-9]{9}[0-9Xx]")
+from bibliobus.ils.port import ILS, Circulation, DigitalCollection
+from bibliobus.ils.records import (
+    CirculationStatus,
+    Hold,
+    Item,
+    ListEntry,
+    Loan,
+    Patron,
+    PatronAccount,
+    PatronList,
+)
+
+_ISBN = re.compile(r"(?:[0-9][ -]?){9}(?:[0-9Xx]|[0-9][ -]?[0-9][ -]?[0-9][ -]?[0-9])")
+"""What may be an ISBN, typed or scanned; the collections know."""
+
+_AVAILABLE = CirculationStatus.AVAILABLE
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,3 +57,86 @@ class Institution:
             if await collection.find_item(item_id) is not None:
                 return collection
         return self.ils
+
+    async def edition_of(self, item: Item) -> Item | None:
+        """What a collection lends of the title that an item of the ILS is a copy of, if that can be
+        borrowed at once."""
+        for collection in self.collections.values():
+            edition = await collection.edition_of(item)
+            if edition is not None and edition.circulation_status is _AVAILABLE:
+                return edition
+        return None
+
+    # -------------------------------------------------------- one shelf
+
+    async def patron_account(self, patron_id: str) -> PatronAccount:
+        """All that a patron has on loan, on hold and owes here, from all who lend.
+
+        Raises:
+            PatronNotFound: No patron has this id.
+        """
+        account = await self.ils.patron_account(patron_id)
+        digital = await self._digital(patron_id)
+        if not digital:
+            return account
+        loans = [loan for each in (account, *digital) for loan in each.loans]
+        holds = [hold for each in (account, *digital) for hold in each.holds]
+        return PatronAccount(
+            loans=tuple(sorted(loans, key=lambda loan: loan.due_at)),
+            holds=tuple(sorted(holds, key=lambda hold: hold.placed_at)),
+            fees=account.fees,
+        )
+
+    async def find_patron(self, patron_id: str) -> Patron | None:
+        """As `ILS.find_patron`, but that it counts what the collections lend, too."""
+        patron = await self.ils.find_patron(patron_id)
+        if patron is None:
+            return None
+        digital = await self._digital(patron_id)
+        if not digital:
+            return patron
+        return replace(
+            patron,
+            charged_count=patron.charged_count + sum(len(each.loans) for each in digital),
+            unavailable_hold_count=patron.unavailable_hold_count
+            + sum(len(each.holds) for each in digital),
+        )
+
+    async def patron_list(
+        self, patron_id: str, kind: PatronList, start: int = 1, end: int | None = None
+    ) -> Sequence[ListEntry]:
+        """As `ILS.patron_list`, with what the collections lend in its place."""
+        if kind not in (PatronList.CHARGED, PatronList.UNAVAILABLE_HOLDS):
+            return await self.ils.patron_list(patron_id, kind, start, end)
+        digital = await self._digital(patron_id)
+        if not digital:
+            return await self.ils.patron_list(patron_id, kind, start, end)
+        entries = list(await self.ils.patron_list(patron_id, kind))
+        if kind is PatronList.CHARGED:
+            entries += [_lent(loan) for each in digital for loan in each.loans]
+            entries.sort(key=_due)
+        else:
+            entries += [_held(hold) for each in digital for hold in each.holds]
+        return entries[max(start, 1) - 1 : None if end is None else max(end, 0)]
+
+    async def signed_in(self, patron_id: str) -> None:
+        """Let the collections know that a patron is here."""
+        for collection in self.collections.values():
+            await collection.signed_in(patron_id)
+
+    async def _digital(self, patron_id: str) -> list[PatronAccount]:
+        """What a patron has in each collection that knows them."""
+        found = [await each.patron_account(patron_id) for each in self.collections.values()]
+        return [account for account in found if account.loans or account.holds]
+
+
+def _lent(loan: Loan) -> ListEntry:
+    return ListEntry(item_id=loan.item_id, title_id=loan.title_id, due_at=loan.due_at)
+
+
+def _held(hold: Hold) -> ListEntry:
+    return ListEntry(item_id=hold.item_id or "", title_id=hold.title_id, hold=hold)
+
+
+def _due(entry: ListEntry) -> datetime:
+    return entry.due_at or _NEVER

@@ -78,6 +78,7 @@ class PatronLimits(Priced, frozen=True, kw_only=True):
     overdue_limit: Count | None = None  # as many overdue loans as this block
     lost_limit: Count | None = None  # as many lost items as this block
     hold_limit: Count | None = None  # active holds at a time
+    shelf_limit: Count | None = None  # open loans at a time, print and digital together
 
 
 class Calendar(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,11 +20,13 @@ from decimal import Decimal
 from typing import Protocol
 
 from bibliobus.ils.records import (
+    Audiobook,
     Bookmark,
     CheckinResult,
     CheckoutResult,
     EndSessionResult,
     FeeType,
+    Format,
     Fulfilment,
     HoldResult,
     HoldType,
@@ -115,12 +117,15 @@ class Circulation(Protocol):
         item_properties: str | None = None,
         no_block: bool = False,
         capture_holds: bool = True,
+        patron_id: str | None = None,
         origin: Origin,
     ) -> CheckinResult:
         """Take one item back.
 
         Args:
             item_id: The item's barcode or ISBN, exactly as scanned.
+            patron_id: Whose loan ends, of a digital item, which many may have at a time; None: the
+                only one's who has it. Of a copy not looked at: whoever brings it back.
             returned_at: When it came back, held between the loan's start and now; None: now.
             current_location: Where it is now; None: where the terminal stands, whose branch it is
                 too if there is no such place.
@@ -140,7 +145,8 @@ class Circulation(Protocol):
 
         Raises:
             ItemNotFound: No item has this id.
-            NotTakenHere: It is withdrawn, or not yet part of the library. Never if `no_block`.
+            NotTakenHere: It is withdrawn, or not yet part of the library; or several patrons have
+                the digital item, and none was named. Never if `no_block`.
             NotOnLoan: The item is not on loan, nobody waits for it, it has not just arrived from
                 elsewhere, does not belong elsewhere and was not missed: there is nothing to do.
             NotSupported: Taking back is switched off.
@@ -606,14 +612,66 @@ class ILS(Circulation, Protocol):
 
 
 class DigitalCollection(Circulation, Protocol):
-    """What one vendor lends to one institution: e-books and e-audio, by ISBN."""
+    """What one vendor lends to one institution: e-books and e-audio, by ISBN, with hyphens or
+    without, of ten digits or thirteen. The patrons are the institution's ILS's.
 
-    async def fulfil(self, patron_id: str, item_id: str, *, origin: Origin) -> Fulfilment:
-        """Where the patron can read or fetch what they have on loan. Asked anew each time, as
-        such links live for minutes.
+    The vendor decides, and may take long. A change that has no answer after some seconds raises
+    `BeingConfirmed`; it goes on, and the same call joins it. What only reads waits for nobody but
+    our own database, unless its docstring says otherwise.
+    """
+
+    async def signed_in(self, patron_id: str) -> None:
+        """Note that a patron is here: what we know of their loans and holds is compared with what
+        the vendor knows, soon and without anybody waiting, unless that was done minutes ago.
+        """
+        ...
+
+    async def edition_of(self, item: Item) -> Item | None:
+        """The e-book or e-audio of the title that an item of the ILS is a copy of, if this
+        collection lends one; None: none, or nobody knows."""
+        ...
+
+    async def formats(self, patron_id: str, item_id: str) -> Sequence[Format]:
+        """As what the patron can have what they have on loan, the best one first. Empty: only the
+        vendor's own app opens it.
 
         Raises:
             NotOnLoan: The patron does not have this item.
+        """
+        ...
+
+    async def fulfil(
+        self,
+        patron_id: str,
+        item_id: str,
+        *,
+        media_type: str | None = None,
+        part: int | None = None,
+        origin: Origin,
+    ) -> Fulfilment:
+        """Where the patron can read or fetch what they have on loan. The vendor is asked anew each
+        time, as such links live for minutes.
+
+        Args:
+            patron_id: The barcode on the patron's card.
+            item_id: What they have on loan.
+            media_type: One of `formats`; None: the first.
+            part: Of an audiobook, from 0; None: all of it.
+            origin: Where the call comes from.
+
+        Raises:
+            NotOnLoan: The patron does not have this item.
+            FormatNotOffered: Not so, or only in the vendor's own app.
+            PartNotFound: It has no parts, or not so many.
+        """
+        ...
+
+    async def audiobook(self, patron_id: str, item_id: str) -> Audiobook:
+        """What an audiobook that the patron has on loan consists of. The vendor is asked.
+
+        Raises:
+            NotOnLoan: The patron does not have this item.
+            FormatNotOffered: It is no audiobook, or only the vendor's own app plays it.
         """
         ...
 
@@ -637,17 +695,26 @@ class DigitalCollection(Circulation, Protocol):
         ...
 
     async def wishlist(self, patron_id: str) -> Sequence[Wish]:
-        """What the patron would like to read, the newest first."""
+        """What the patron would like to read, the newest first.
+
+        Raises:
+            PatronNotFound: No patron has this id.
+        """
         ...
 
     async def add_wish(self, patron_id: str, isbn: str, *, origin: Origin) -> Wish:
-        """Put a title on the patron's wishlist, which holds each once.
+        """Put a title on the patron's wishlist, which holds each once; owned or not.
 
         Raises:
+            PatronNotFound: No patron has this id.
             TitleNotFound: The vendor has no title with this ISBN.
         """
         ...
 
     async def drop_wish(self, patron_id: str, isbn: str, *, origin: Origin) -> None:
-        """Take a title off the patron's wishlist, if it is there."""
+        """Take a title off the patron's wishlist, if it is there.
+
+        Raises:
+            PatronNotFound: No patron has this id.
+        """
         ...

@@ -14,6 +14,7 @@ from decimal import Decimal
 from enum import Enum, IntEnum
 
 import msgspec
+from msgspec.structs import replace
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -69,6 +70,11 @@ class Patron(Record, frozen=True, kw_only=True):
     hold_limit: int | None = None
     overdue_limit: int | None = None
     charged_limit: int | None = None
+
+
+def without_contact(patron: Patron, **changes: int) -> Patron:
+    """What a transaction's result needs of a patron, and a replay row may keep for a day."""
+    return replace(patron, address=None, email_addr=None, home_phone=None, birth_on=None, **changes)
 
 
 class PatronList(Enum):
@@ -137,7 +143,7 @@ class Hold(Record, frozen=True, kw_only=True):
     placed_at: datetime
     expires_at: datetime | None = None  # when it is given up
     suspended_until: datetime | None = None  # others are served first until then
-    queue_position: int = 0  # 1 is next; 0: a copy was found, and is on the shelf or on its way
+    queue_position: int = 0  # 1 is next; 0: a copy was found, or a vendor does not say
     ready: bool = False  # a copy waits on the hold shelf
     pickup_by: datetime | None = None  # when the hold shelf gives it up
 
@@ -342,18 +348,55 @@ class EndSessionResult(Record, frozen=True, kw_only=True):
     print_lines: tuple[str, ...] = ()
 
 
+class Format(Record, frozen=True, gc=False):
+    """As what a title can be had."""
+
+    media_type: str  # "application/epub+zip"
+    protection: str | None = None  # the media type of what opens it; None: nothing protects it
+
+
 class Fulfilment(Record, frozen=True, kw_only=True):
-    """Where a lent e-book can be read or fetched, for a few minutes."""
+    """Where a lent e-book can be read or fetched, for a few minutes. Whoever has the link has the
+    file, so it is never printed."""
 
     url: str
     media_type: str
     expires_at: datetime
 
+    def __repr__(self) -> str:
+        return f"Fulfilment({self.media_type!r})"
+
+
+class AudiobookPart(Record, frozen=True, kw_only=True):
+    """One of the files of an audiobook, in the order of reading."""
+
+    media_type: str
+    title: str | None = None  # "Part 1"
+    duration: timedelta | None = None
+    size: int | None = None  # bytes
+
+
+class Audiobook(Record, frozen=True, kw_only=True):
+    """What an audiobook on loan consists of, without any link."""
+
+    isbn: str
+    title: str
+    authors: tuple[str, ...] = ()
+    narrators: tuple[str, ...] = ()
+    publisher: str | None = None
+    description: str | None = None
+    language: str | None = None  # BCP 47
+    cover: str | None = None  # URL
+    duration: timedelta | None = None
+    size: int | None = None  # bytes
+    parts: tuple[AudiobookPart, ...] = ()
+    whole: str | None = None  # the media type in which it can be had in one piece, if any
+
 
 class Bookmark(Record, frozen=True, kw_only=True):
     """Where a patron is in an audiobook."""
 
-    part: int  # from 1
+    part: int  # from 0
     position: timedelta  # in that part
     kept_at: datetime
 

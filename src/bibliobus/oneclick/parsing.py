@@ -16,7 +16,8 @@ from typing import TypeVar
 
 import msgspec
 
-from bibliobus.catalogue.records import Contributor, Format, Medium, Role, Title
+from bibliobus.catalogue.records import Contributor, Medium, Role, Title
+from bibliobus.ils.records import Format
 from bibliobus.oneclick.access import ADOBE
 from bibliobus.oneclick.bodies import NOT_JSON
 from bibliobus.oneclick.genres import (

@@ -162,6 +162,7 @@ class MemoryILS(LibraryToRead):
         item_properties: str | None = None,
         no_block: bool = False,
         capture_holds: bool = True,
+        patron_id: str | None = None,
         origin: Origin,
     ) -> CheckinResult:
         if not self._settings.checkin_ok and not no_block:
