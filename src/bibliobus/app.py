@@ -7,7 +7,7 @@ import gc
 import logging
 import resource
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,8 +29,11 @@ from bibliobus.embedded import (
 )
 from bibliobus.embedded.replay import prune
 from bibliobus.health import HealthDoor
-from bibliobus.ils import ILS, Institution, Secret, Unavailable
+from bibliobus.ils import ILS, DigitalCollection, Institution, Secret, Unavailable
 from bibliobus.ils.library import AccountEntry, InstitutionSettings, Library
+from bibliobus.oneclick import Client, CollectionSettings, OneClickCollection
+from bibliobus.oneclick.desk import Desk
+from bibliobus.oneclick.shelf import loans_in_all
 from bibliobus.terminals import (
     ListenerSettings,
     StoredAccounts,
@@ -57,16 +60,20 @@ class App:
     institutions: Mapping[str, Institution]
     embedded: Mapping[str, EmbeddedILS]  # by institution
     accounts: StoredAccounts
+    collections: tuple[OneClickCollection, ...] = ()
 
 
 @asynccontextmanager
-async def opened(config: Config, *, changes_it: bool = True) -> AsyncIterator[App]:
+async def opened(
+    config: Config, *, changes_it: bool = True, lends: bool = False
+) -> AsyncIterator[App]:
     """Everything that the configuration names, opened; closed again at the end.
 
     Args:
         config: What is wanted.
         changes_it: Whether institutions that are in the database get these settings. Else only new
             ones are added: a command beside a server must not change half of what that goes by.
+        lends: Whether vendors' collections are lent; else nothing is needed to talk to a vendor.
 
     Raises:
         ConfigError: An institution has settings that nobody can follow.
@@ -74,6 +81,7 @@ async def opened(config: Config, *, changes_it: bool = True) -> AsyncIterator[Ap
     """
     check(config)
     database, verifier = open_database(config.database.url), Verifier()
+    collections: tuple[OneClickCollection, ...] = ()
     await database.open()
     try:
         try:
@@ -84,15 +92,21 @@ async def opened(config: Config, *, changes_it: bool = True) -> AsyncIterator[Ap
             raise ConfigError(str(error)) from error
         stored = await database.read(stored_institutions)
         embedded = {
-            id: EmbeddedILS(id, settings, database, verifier) for id, settings in stored.items()
+            id: EmbeddedILS(id, settings, database, verifier, elsewhere=loans_in_all)
+            for id, settings in stored.items()
         }
+        lent = _collections(config, stored, embedded, database) if lends else {}
         institutions = {
-            id: _institution(id, settings, embedded[id]) for id, settings in stored.items()
+            id: _institution(id, settings, embedded[id], lent.get(id, {}))
+            for id, settings in stored.items()
         }
         accounts = StoredAccounts(database, verifier)
         await accounts.refresh()
-        yield App(database, verifier, institutions, embedded, accounts)
+        collections = tuple(each for theirs in lent.values() for each in theirs.values())
+        yield App(database, verifier, institutions, embedded, accounts, collections)
     finally:
+        for collection in collections:
+            await collection.close()
         await database.close()
         verifier.close()
 
@@ -120,6 +134,7 @@ async def serving(
     working = [
         asyncio.create_task(_keep_tidy(app)),
         asyncio.create_task(app.accounts.watch()),
+        *(asyncio.create_task(collection.keep_up()) for collection in app.collections),
     ]
     try:
         opened = [await door.listen(each) for each in sip.listeners]
@@ -332,10 +347,57 @@ def _configure(
         index_titles(tx)  # what an older version has left
 
 
+def institution_of(name: str, settings: CollectionSettings, institutions: Collection[str]) -> str:
+    """Whose collection this is.
+
+    Raises:
+        ConfigError: Nobody's, or it does not say of which of several.
+    """
+    if settings.institution in institutions:
+        return settings.institution
+    if not settings.institution and len(institutions) == 1:
+        return next(iter(institutions))
+    known = ", ".join(institutions) or "none is there"
+    raise ConfigError(f"oneclick.{name}: say of which institution it is: {known}")
+
+
+def client_of(name: str, settings: CollectionSettings) -> Client:
+    """What talks to a vendor.
+
+    Raises:
+        ConfigError: There is no token.
+    """
+    try:
+        return Client(settings)
+    except ValueError as error:
+        raise ConfigError(f"oneclick.{name}: {error}") from error
+
+
+def _collections(
+    config: Config,
+    stored: Mapping[str, InstitutionSettings],
+    embedded: Mapping[str, EmbeddedILS],
+    database: Database,
+) -> dict[str, dict[str, OneClickCollection]]:
+    """What each institution lends of vendors."""
+    found: dict[str, dict[str, OneClickCollection]] = {}
+    for name, settings in config.oneclick.items():
+        institution = institution_of(name, settings, stored)
+        ils = embedded[institution]
+        desk = Desk(
+            institution=institution, collection=name, settings=settings,
+            zone=ZoneInfo(stored[institution].time_zone), database=database, ils=ils,
+            client=client_of(name, settings), room=ils.room,
+        )  # fmt: skip
+        found.setdefault(institution, {})[name] = OneClickCollection(desk)
+    return found
+
+
 def _institution(
     id: str,
     settings: InstitutionSettings,
     ils: ILS,
+    collections: Mapping[str, DigitalCollection],
 ) -> Institution:
     return Institution(
         id=id,
@@ -346,4 +408,5 @@ def _institution(
         retries=settings.retries,
         currency=settings.currency,
         ils=ils,
+        collections=collections,
     )

@@ -87,7 +87,7 @@ async def _serve(config: Config, sip: tuple[str, ...], options: list[str]) -> No
     from bibliobus.jobs import keeping_up
 
     stopped = stop_signal()
-    async with opened(config) as app:
+    async with opened(config, lends=True) as app:
         if not app.institutions:
             raise click.ClickException(
                 f"There is no institution in {app.database.url}. Add one to the configuration,"

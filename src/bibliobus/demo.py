@@ -43,15 +43,17 @@ async def demo(folder: Path, *, url: str | None, sip: str | None, vendor: str | 
     )
     stopped = stop_signal()
     host, port = _address(sip, SIP_ADDRESS, "the SIP2 door", "--sip")
-    async with _vendor(folder, vendor) as collection, opened(config) as app:
-        click.echo(f"The library is in {app.database.url}")
-        await load(app, library, shared_hashes=True)
-        await _import(app, replace(config, oneclick={COLLECTION: collection}))
-        listener = ListenerSettings(address=written_address(host, port))
-        async with serving(app, SIPConfig(listeners=(listener,))) as addresses:
-            click.echo(INTRODUCTION.format(host=host, port=port))
-            click.echo(f"ready: SIP2 at {addresses[0]}; Ctrl-C stops it")
-            await stopped.wait()
+    async with _vendor(folder, vendor) as collection:
+        config = replace(config, oneclick={COLLECTION: collection})
+        async with opened(config, lends=True) as app:
+            click.echo(f"The library is in {app.database.url}")
+            await load(app, library, shared_hashes=True)
+            await _import(app, config)
+            listener = ListenerSettings(address=written_address(host, port))
+            async with serving(app, SIPConfig(listeners=(listener,))) as addresses:
+                click.echo(INTRODUCTION.format(host=host, port=port))
+                click.echo(f"ready: SIP2 at {addresses[0]}; Ctrl-C stops it")
+                await stopped.wait()
 
 
 @asynccontextmanager

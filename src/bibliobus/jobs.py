@@ -14,12 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bibliobus.app import App
+from bibliobus.app import App, client_of, institution_of
 from bibliobus.catalogue import store
 from bibliobus.config import Config, ConfigError
 from bibliobus.database import DatabaseError, Transaction
 from bibliobus.database.leases import Taken
-from bibliobus.oneclick import Client, CollectionSettings, runs
+from bibliobus.oneclick import CollectionSettings, runs
 from bibliobus.oneclick.availability import update_availability
 from bibliobus.oneclick.collecting import Collecting, collecting
 from bibliobus.oneclick.delta import apply_delta
@@ -70,9 +70,9 @@ async def _do(
     app: App, config: Config, name: str, wanted: Wanted, tell: Callable[[int, int], None]
 ) -> Run | None:
     settings = config.oneclick[name]
-    institution = _institution_of(app, name, settings)
+    institution = institution_of(name, settings, app.institutions)
     async with (
-        _client(settings, name) as client,
+        client_of(name, settings) as client,
         collecting(
             app.database, institution, name, client, spool=_spool(app, settings), tell=tell
         ) as at,
@@ -88,7 +88,7 @@ async def _do(
 
 async def last_run(app: App, config: Config, name: str, job: Job) -> Run | None:
     """What a collection's job did the last time, however it ended."""
-    institution = _institution_of(app, name, config.oneclick[name])
+    institution = institution_of(name, config.oneclick[name], app.institutions)
     return await app.database.read(lambda tx: runs.last(tx, name, (job,)), institution)
 
 
@@ -98,7 +98,7 @@ async def states(app: App, config: Config) -> dict[str, dict[str, Any]]:
 
 
 async def _state(app: App, name: str, settings: CollectionSettings) -> dict[str, Any]:
-    institution = _institution_of(app, name, settings)
+    institution = institution_of(name, settings, app.institutions)
 
     def work(tx: Transaction) -> dict[str, Any]:
         history = runs.history(tx, name)
@@ -176,22 +176,6 @@ async def _due(at: Collecting, settings: CollectionSettings) -> Job | None:
         return due(runs.history(tx, at.collection), settings, at.now(), imported=imported)
 
     return await at.read(work)
-
-
-def _client(settings: CollectionSettings, name: str) -> Client:
-    try:
-        return Client(settings)
-    except ValueError as error:
-        raise ConfigError(f"oneclick.{name}: {error}") from error
-
-
-def _institution_of(app: App, name: str, settings: CollectionSettings) -> str:
-    if settings.institution in app.institutions:
-        return settings.institution
-    if not settings.institution and len(app.institutions) == 1:
-        return next(iter(app.institutions))
-    known = ", ".join(app.institutions) or "none is there"
-    raise ConfigError(f"oneclick.{name}: say of which institution it is: {known}")
 
 
 def _spool(app: App, settings: CollectionSettings) -> Path:

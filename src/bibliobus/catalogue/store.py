@@ -12,11 +12,13 @@ from typing import NamedTuple
 
 import msgspec
 
+from bibliobus.catalogue import terms
 from bibliobus.catalogue.records import Contributor, Medium, Role, Title
 from bibliobus.catalogue.terms import analysed, flags
 from bibliobus.database import Transaction, to_database
 
 INDEXED_TOGETHER = 500
+EDITIONS = 20  # of one work that are looked at
 LENDABLE = (Medium.EBOOK, Medium.EAUDIO)
 
 _encode = msgspec.json.Encoder().encode
@@ -181,6 +183,33 @@ def title_of(tx: Transaction, collection: str, isbn: str) -> Found | None:
         collection=collection, isbn=isbn,
     )  # fmt: skip
     return None if row is None else _found(*row)
+
+
+def edition_of(tx: Transaction, collection: str, key: int, title: str) -> Found | None:
+    """What a collection lends of the same work as one of the library's own titles: of the same
+    title and author, accents and punctuation apart. One that can be borrowed comes first.
+
+    Args:
+        tx: The transaction, in the institution's name.
+        collection: Who is to lend it.
+        key: Of the library's own title.
+        title: Its text, so that the key of another ILS is none of ours by chance.
+    """
+    row = tx.row(
+        "SELECT author FROM titles WHERE institution = :institution AND key = :key"
+        " AND collection IS NULL AND title = :title AND author IS NOT NULL",
+        key=key, title=title,
+    )  # fmt: skip
+    if row is None:
+        return None
+    groups = [
+        [terms.whole(title)],
+        [terms.whole(row[0])],
+        [terms.encoded(terms.COLLECTION, collection)],
+        [terms.encoded(terms.INSTITUTION, tx.institution)],
+    ]
+    found = [each for each in read(tx, tx.search("title_terms", groups, EDITIONS)) if is_lent(each)]
+    return min(found, key=lambda each: each.available is not True, default=None)
 
 
 def counts(tx: Transaction, collection: str) -> dict[str, dict[str, int]]:

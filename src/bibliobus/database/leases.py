@@ -37,7 +37,7 @@ class Lease:
 
     def __init__(self, database: Database, institution: str, name: str) -> None:
         self._database, self._institution, self._name = database, institution, name
-        self._holder = f"{_here()} {os.getpid()} {_started(os.getpid())}"
+        self._holder = this_process()
 
     def keep(self, tx: Transaction) -> None:
         """Renew it, in the transaction that writes what only its holder may write.
@@ -83,7 +83,7 @@ class Lease:
         row = tx.lock(held, name=self._name) or tx.row(held, name=self._name)
         if row is not None:
             holder, until = row
-            if from_database(until) > datetime.now(UTC) and not _is_gone(holder):
+            if from_database(until) > datetime.now(UTC) and not is_gone(holder):
                 raise Taken(f"{self._name} is being done by another process ({holder})")
             tx.run(
                 "DELETE FROM leases WHERE institution = :institution AND name = :name",
@@ -118,6 +118,11 @@ async def leased(database: Database, institution: str, name: str) -> AsyncIterat
         await lease.give_up()
 
 
+def this_process() -> str:
+    """What tells this process from all others, also from a later one of the same number."""
+    return f"{_here()} {os.getpid()} {_started(os.getpid())}"
+
+
 def _until() -> int:
     return to_database(datetime.now(UTC) + HOLDS_FOR)
 
@@ -130,7 +135,7 @@ def _here() -> str:
         return socket.gethostname()
 
 
-def _is_gone(holder: str) -> bool:
+def is_gone(holder: str) -> bool:
     """Whether it was a process here that has certainly ended."""
     where, process, started = holder.rsplit(" ", 2)
     if where != _here():

@@ -9,6 +9,7 @@ from bibliobus.oneclick.access import AccessDocument
 from bibliobus.oneclick.account_calls import CreatedPatron
 from bibliobus.oneclick.catalogue_calls import KEPT, SPAN
 from bibliobus.oneclick.client import Client
+from bibliobus.oneclick.collection import OneClickCollection
 from bibliobus.oneclick.errors import (
     AccountExists,
     BadAnswer,
@@ -44,6 +45,7 @@ __all__ = [
     "NotAnswered",
     "NotAsked",
     "NotPermitted",
+    "OneClickCollection",
     "SearchFound",
     "Unreadable",
     "VendorError",

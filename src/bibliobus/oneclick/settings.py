@@ -51,6 +51,18 @@ class CollectionSettings(msgspec.Struct, frozen=True, kw_only=True):
     era: Era = "E1"  # how the vendor speaks: it changed three times
     ebook_loan_length: Days = 21
     eaudio_loan_length: Days = 14
+    ebook_agreed_length: Days = 21  # with the vendor; one can ask for shorter loans only
+    eaudio_agreed_length: Days = 14
+    read_at: str = "Read or hear it in your library's app: sign in with your card."
+    shares: tuple[Literal["card", "name", "email"], ...] = ()
+    """What the vendor may learn of a patron who agrees to it; else nothing."""
+    placeholder_email: str = "{alias}@patrons.invalid"  # for who is not to be known
+    wait_seconds: Seconds = 6.0  # that somebody waits for the vendor; then it is being confirmed
+    reconciled_minutes: Interval = 5.0  # not more often, when a patron is here
+    reconciled_hours: Interval = 24.0  # for patrons who were here in the last days; 0: never
+    reconciled_days: Days = 60
+    reconciling_seconds: Interval = 1.0  # between two calls for that
+    forgotten_days: Days = 7  # how long after its end a loan is known to be a patron's
     timeout_seconds: Seconds = 20.0  # of a call that somebody waits for
     listing_timeout_seconds: Seconds = 600.0  # of one that fetches a whole list
     shows_titles_not_owned: bool = False  # the vendor lists what the library could buy, too
@@ -72,6 +84,8 @@ class CollectionSettings(msgspec.Struct, frozen=True, kw_only=True):
         ways = (self.token, self.token_file, self.token_variable)
         if sum(1 for way in ways if way) != 1:
             yield "say in exactly one way what the token is: token, token_file or token_variable"
+        if "{alias}" not in self.placeholder_email or "@" not in self.placeholder_email:
+            yield "`placeholder_email` must be an address with {alias} in it"
         if self.url is None and self.stage is None:
             yield "`url` is missing: say where the vendor's API is, or `stage`"
         if self.url is not None:

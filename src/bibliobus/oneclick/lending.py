@@ -1,0 +1,287 @@
+"""An intent is carried out: the vendor is called, and what it has is read.
+
+Only a definite answer settles an intent, or a list of the vendor's that shows what it wants. After
+any other answer the lists are read, and a call is repeated only if they lack it: a checkout or a
+hold that is asked for twice is refused by the vendor, and so is a return. A renewal could be done
+twice, so it is called once and then only read.
+
+Source: spec/reliability 4.5; spec/oneclick-api 3.2 to 3.4.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import NamedTuple
+
+from bibliobus.catalogue import store
+from bibliobus.catalogue.records import Medium
+from bibliobus.catalogue.store import Found
+from bibliobus.database import Transaction, to_database
+from bibliobus.ils.errors import (
+    AlreadyOnLoan,
+    BeingConfirmed,
+    HoldNotFound,
+    NoCopyAvailable,
+    NotOnLoan,
+    Refused,
+    RenewalNotAllowed,
+    Unavailable,
+)
+from bibliobus.ils.records import Patron
+from bibliobus.oneclick import intents, shelf
+from bibliobus.oneclick.accounts import Accounts
+from bibliobus.oneclick.desk import Desk, name_of
+from bibliobus.oneclick.errors import BadAnswer, HeldOrBorrowed
+from bibliobus.oneclick.intents import Intent, Kind, State
+from bibliobus.oneclick.results import result_of
+from bibliobus.oneclick.shelf import Entry, Seen
+from bibliobus.oneclick.wire import CheckedOut, Held, day
+
+logger = logging.getLogger(__name__)
+
+PAUSES = (0.0, 0.2, 1.0, 3.0)  # seconds before each try; then it is left for later
+LATER = timedelta(seconds=10)
+GIVEN_UP = timedelta(minutes=10)  # a loan that comes later than this would surprise its patron
+AS_GOOD = (AlreadyOnLoan, HeldOrBorrowed, NotOnLoan, HoldNotFound)
+"""What may mean that an earlier call was heard: the lists tell."""
+
+
+class Lists(NamedTuple):
+    """What the vendor has of a patron, complete."""
+
+    loans: Mapping[str, Seen]
+    holds: Mapping[str, Seen]
+
+    def all(self) -> dict[str, Seen]:
+        """By ISBN; a loan counts more than a hold."""
+        return {**self.holds, **self.loans}
+
+
+class Lending:
+    """Carries out the intents of one collection."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        accounts: Accounts,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._desk, self._accounts, self._sleep = desk, accounts, sleep
+
+    async def lists(self, patron: Patron) -> Lists:
+        """All that the vendor has of a patron; nothing, of one who has no account there."""
+        account = await self._accounts.known(patron)
+        if account is None:
+            return Lists({}, {})
+
+        async def both(remote_id: int) -> Lists:
+            loans = await self._desk.client.checkouts(remote_id)
+            holds = await self._desk.client.holds(remote_id)
+            return Lists(self._by_isbn(loans), self._by_isbn(holds))
+
+        return await self._accounts.with_id(patron, both)
+
+    async def carry_out(self, intent: Intent, patron: Patron) -> Intent:
+        """Settle an intent that is ours, or leave it for later; how it stands then.
+
+        Raises:
+            Refused: Definitely; nothing was done.
+            Unavailable: Nothing was done, or (`BeingConfirmed`) nobody knows yet.
+        """
+        sure = intent.attempts == 0  # that the vendor has not heard of it
+        refusal: Refused | None = None
+        for pause in PAUSES:
+            await self._sleep(pause)
+            try:
+                if not sure:
+                    settled = await self._read(intent, patron)
+                    if settled is not None:
+                        return settled
+                    if refusal is not None:
+                        return await self._refused(intent, refusal)
+                    if not self._may_call_again(intent):
+                        return await self._give_up(intent)
+                if not await self._call_begins(intent):
+                    break
+                refusal = await self._call(intent, patron)
+                if refusal is not None and sure and not isinstance(refusal, AS_GOOD):
+                    return await self._refused(intent, refusal)
+                sure = False
+                settled = await self._read(intent, patron, said_yes=refusal is None)
+                if settled is not None:
+                    return settled
+            except Unavailable as error:
+                if sure and not error.may_stand:
+                    await self._refuse(intent, "not-asked")
+                    raise
+                logger.info("intent %d: %s", intent.key, error)
+                sure = False
+        return await self._leave(intent)
+
+    # -------------------------------------------------------- calling
+
+    async def _call_begins(self, intent: Intent) -> bool:
+        return await self._desk.write(lambda tx: intents.call_begins(tx, intent, self._desk.now()))
+
+    async def _call(self, intent: Intent, patron: Patron) -> Refused | None:
+        """Ask the vendor; why it refused, if it did."""
+        client, isbn = self._desk.client, intent.isbn
+        days = await self._days(intent)
+
+        async def asked(remote_id: int) -> None:
+            match intent.kind:
+                case Kind.CHECKOUT:
+                    await client.checkout(remote_id, isbn, days)
+                case Kind.RENEW:
+                    await client.renew(remote_id, isbn, days)
+                case Kind.CHECKIN:
+                    await client.checkin(remote_id, isbn)
+                case Kind.ADD_HOLD:
+                    await client.add_hold(remote_id, isbn)
+                case Kind.CANCEL_HOLD:
+                    await client.cancel_hold(remote_id, isbn)
+
+        try:
+            await self._accounts.with_id(patron, asked)
+        except Refused as refused:
+            return refused
+        return None
+
+    async def _days(self, intent: Intent) -> int | None:
+        if intent.kind not in (Kind.CHECKOUT, Kind.RENEW):
+            return None
+        found = await self._title(intent)
+        return self._desk.days(Medium.EBOOK if found is None else found.title.medium)
+
+    def _may_call_again(self, intent: Intent) -> bool:
+        """Whether the vendor may be asked for it again that has no trace of it."""
+        if intent.kind is Kind.RENEW:
+            return False  # a loan that is longer twice is a renewal lost
+        ends = intent.kind in (Kind.CHECKIN, Kind.CANCEL_HOLD)
+        return ends or self._desk.now() - intent.begun_at < GIVEN_UP
+
+    # -------------------------------------------------------- reading
+
+    async def _read(
+        self, intent: Intent, patron: Patron, *, said_yes: bool = False
+    ) -> Intent | None:
+        """Apply an intent if the vendor has done it; None: it has no trace of it. What a renewal
+        has changed cannot be seen on the day of the loan itself: then its word is enough."""
+        lists = await self.lists(patron)
+        loan, hold = lists.loans.get(intent.isbn), lists.holds.get(intent.isbn)
+        match intent.kind:
+            case Kind.CHECKOUT if loan is not None:
+                return await self._apply(intent, patron, loan)
+            case Kind.RENEW if loan is not None and (said_yes or _is_longer(loan, intent)):
+                return await self._apply(intent, patron, loan)
+            case Kind.ADD_HOLD if (there := loan or hold) is not None:
+                return await self._apply(intent, patron, there)
+            case Kind.CHECKIN if loan is None:
+                return await self._apply(intent, patron, hold)
+            case Kind.CANCEL_HOLD if hold is None or loan is not None:
+                return await self._apply(intent, patron, loan)
+        return None
+
+    def _by_isbn(self, rows: tuple[CheckedOut, ...] | tuple[Held, ...]) -> dict[str, Seen]:
+        found: dict[str, Seen] = {}
+        for row in rows:
+            kind, last_day = shelf.Kind.HOLD, None
+            if isinstance(row, CheckedOut):
+                kind, last_day = shelf.Kind.LOAN, day(row.expiration)
+            due_at = None if last_day is None else self._desk.end_of(last_day)
+            seen = Seen(row.isbn, kind, row.title or row.isbn, row.transaction_id, due_at)
+            found.setdefault(row.isbn, seen)
+        return found
+
+    # -------------------------------------------------------- settling
+
+    async def _apply(self, intent: Intent, patron: Patron, there: Seen | None) -> Intent:
+        """Write what the vendor has done into the mirror, and what the port tells of it."""
+
+        def work(tx: Transaction) -> Intent:
+            now, collection, name = self._desk.now(), self._desk.collection, name_of(patron)
+            before = shelf.entry_of(tx, collection, name, intent.isbn)
+            entry = before
+            if there is not None:
+                renewed = intent.kind is Kind.RENEW
+                entry = shelf.keep(tx, collection, name, there, now, renewed=renewed)
+            elif before is not None:
+                shelf.end(tx, before.key, now)
+            result = result_of(
+                tx, self._desk, intent, patron, entry or _of_the_past(intent),
+                is_there=there is not None,
+            )  # fmt: skip
+            if not intents.settle(tx, intent, State.APPLIED, now, result=result):
+                raise _Settled
+            _note_activity(tx, self._desk, name)
+            return _now(tx, intent)
+
+        try:
+            return await self._desk.write(work)
+        except _Settled:  # by another process: what that wrote stands
+            return await self._desk.read(lambda tx: _now(tx, intent))
+
+    async def _refused(self, intent: Intent, refusal: Refused) -> Intent:
+        """Settle an intent that the vendor refused, and say why."""
+        found = await self._title(intent)
+
+        def work(tx: Transaction) -> None:
+            intents.settle(tx, intent, State.REFUSED, self._desk.now(), reason=refusal.reason)
+            if isinstance(refusal, NoCopyAvailable) and found is not None:
+                store.set_flags(tx, {found.key: (True, False)})  # it was stale
+
+        await self._desk.write(work)
+        raise refusal
+
+    async def _refuse(self, intent: Intent, reason: str) -> None:
+        await self._desk.write(
+            lambda tx: intents.settle(tx, intent, State.REFUSED, self._desk.now(), reason=reason)
+        )
+
+    async def _give_up(self, intent: Intent) -> Intent:
+        """The vendor has no trace of what it was asked for, and it may not be asked again."""
+        if intent.kind is Kind.RENEW:
+            return await self._refused(intent, RenewalNotAllowed())
+        await self._refuse(intent, "given-up")
+        raise BadAnswer("the vendor did not do it, and was not asked again", may_stand=False)
+
+    async def _leave(self, intent: Intent) -> Intent:
+        again_at = self._desk.now() + LATER
+        await self._desk.write(lambda tx: intents.leave(tx, intent, again_at))
+        raise BeingConfirmed("the vendor has not said what came of it")
+
+    async def _title(self, intent: Intent) -> Found | None:
+        return await self._desk.read(
+            lambda tx: store.title_of(tx, self._desk.collection, intent.isbn)
+        )
+
+
+class _Settled(Exception):
+    """Another process was quicker; nothing of ours stays written."""
+
+
+def _is_longer(loan: Seen, intent: Intent) -> bool:
+    return intent.due_before is None or loan.due_at is None or loan.due_at > intent.due_before
+
+
+def _of_the_past(intent: Intent) -> Entry:
+    """What the vendor had, and our mirror did not."""
+    kind = shelf.Kind.HOLD if intent.kind is Kind.CANCEL_HOLD else shelf.Kind.LOAN
+    return Entry(0, intent.isbn, kind, intent.isbn, Medium.EBOOK, None, intent.begun_at, None, 0)
+
+
+def _now(tx: Transaction, intent: Intent) -> Intent:
+    found = intents.by_key(tx, intent.key)
+    assert found is not None  # noqa: S101 - intents are never deleted
+    return found
+
+
+def _note_activity(tx: Transaction, desk: Desk, patron: str) -> None:
+    tx.run(
+        "UPDATE remote_patrons SET active_at = :now WHERE institution = :institution"
+        " AND collection = :collection AND patron = :patron",
+        collection=desk.collection, patron=patron, now=to_database(desk.now()),
+    )  # fmt: skip

@@ -1,0 +1,47 @@
+"""Wishlists: what patrons would like to read, owned or not. Kept here: no call of the vendor's for
+them is known (spec/oneclick-api 1.12)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bibliobus.database import Transaction, from_database, to_database
+from bibliobus.ils.records import Wish
+
+_ROW = (
+    " WHERE institution = :institution AND collection = :collection AND patron = :patron"
+    " AND isbn = :isbn"
+)
+
+
+def add(
+    tx: Transaction, collection: str, patron: str, isbn: str, title: str, now: datetime
+) -> datetime:
+    """Put a title on a wishlist, once; when it was first wished for."""
+    known = {"collection": collection, "patron": patron, "isbn": isbn}
+    tx.run(
+        "INSERT INTO wishes (institution, collection, patron, isbn, title, wished_at)"
+        " VALUES (:institution, :collection, :patron, :isbn, :title, :now) ON CONFLICT DO NOTHING",
+        title=title, now=to_database(now), **known,
+    )  # fmt: skip
+    row = tx.row(f"SELECT wished_at FROM wishes{_ROW}", **known)  # noqa: S608 - constant
+    assert row is not None  # noqa: S101 - it was written a line before
+    return from_database(row[0])
+
+
+def drop(tx: Transaction, collection: str, patron: str, isbn: str) -> None:
+    """Take a title off a wishlist, if it is there."""
+    tx.run(f"DELETE FROM wishes{_ROW}", collection=collection, patron=patron, isbn=isbn)  # noqa: S608
+
+
+def of_patron(tx: Transaction, collection: str, patron: str) -> list[Wish]:
+    """A wishlist, the newest first."""
+    rows = tx.rows(
+        "SELECT isbn, title, wished_at FROM wishes WHERE institution = :institution"
+        " AND collection = :collection AND patron = :patron ORDER BY wished_at DESC, isbn",
+        collection=collection, patron=patron,
+    )  # fmt: skip
+    return [
+        Wish(isbn=isbn, title_id=title, wished_at=from_database(wished_at))
+        for isbn, title, wished_at in rows
+    ]

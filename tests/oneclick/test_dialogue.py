@@ -1,0 +1,91 @@
+"""The acceptance dialogue, through the port: a patron's whole life with a collection, in the first
+era and the last.
+
+Source: spec/oneclick-api, end of section 8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bibliobus.ils import (
+    AlreadyOnHold,
+    AlreadyOnLoan,
+    HoldLimitReached,
+    LoanLimitReached,
+    NoCopyAvailable,
+    NotOnLoan,
+)
+from bibliobus.sandbox.vendor import Vendor
+from tests.oneclick.collected import Collected, Today
+from tests.oneclick.lending import READER, Lent, day_of, lent
+from tests.support import Library
+
+
+@pytest.fixture
+async def lending(
+    library: Library, collection: Collected, sandbox: Vendor, today: Today
+) -> AsyncIterator[Lent]:
+    await library.patron("ada")
+    await library.patron("grace")
+    async with lent(library, collection, sandbox, today) as found:
+        yield found
+
+
+@pytest.mark.parametrize("era", ["E1", "E4"])
+async def test_a_patron_borrows_waits_and_reaches_the_limit(lending: Lent, era: str) -> None:
+    vendor, ours = lending.vendor, lending.collection
+    vendor.change_settings(checkout_limit=1)
+    book, other = lending.isbns()[:2]
+    vendor.set_copies(book, 1)
+
+    borrowed = await ours.checkout("ada", book, origin=READER)
+    assert (borrowed.item.id, day_of(borrowed.due_at)) == (book, "2016-11-14")
+    assert await lending.here("ada") == ({book}, set())
+    assert await lending.in_step("ada")
+    file = await ours.fulfil("ada", book, origin=READER)
+    assert file.media_type == "application/vnd.adobe.adept+xml"
+
+    with pytest.raises(AlreadyOnLoan):
+        await ours.checkout("ada", book, origin=READER)
+    lending.today.wait(days=3)
+    renewed = await ours.renew("ada", item_id=book, origin=READER)
+    assert (renewed.renewal_ok, day_of(renewed.due_at)) == (True, "2016-11-17")
+
+    back = await ours.checkin(book, origin=READER)
+    assert back.patron is not None and back.patron.id == "ada"
+    with pytest.raises(NotOnLoan):
+        await ours.checkin(book, origin=READER)
+
+    await ours.checkout("grace", book, origin=READER)
+    with pytest.raises(NoCopyAvailable):
+        await ours.checkout("ada", book, origin=READER)
+    assert await lending.here("ada") == (set(), set())  # nobody placed the hold but the patron
+    held = await ours.add_hold("ada", item_id=book, origin=READER)
+    assert (held.available, held.hold.expires_at) == (False, None)
+    with pytest.raises(AlreadyOnHold):
+        await ours.add_hold("ada", item_id=book, origin=READER)
+    assert await lending.in_step("ada")
+
+    await ours.checkin(book, patron_id="grace", origin=READER)
+    vendor.tick()
+    assert await lending.here("ada") == (set(), {book})
+    await ours.reconcile("ada")
+    assert await lending.here("ada") == ({book}, set())
+    assert await lending.in_step("ada")
+
+    with pytest.raises(LoanLimitReached):
+        await ours.checkout("ada", other, origin=READER)
+    with pytest.raises(HoldLimitReached):
+        await ours.add_hold("ada", item_id=other, origin=READER)
+
+    vendor.remove_title(other)
+    vendor.move_clock(days=1)
+    await lending.collected.imported(again=True)
+    assert await ours.find_item(other) is None
+    await ours.checkin(book, origin=READER)
+    await lending.collected.availability()
+    found = await ours.find_item(book)
+    assert found is not None and found.circulation_status.name == "AVAILABLE"
