@@ -21,7 +21,6 @@ from tests.oneclick.collected import INSTITUTION, TOKEN, Collected, Today
 from tests.support import Library
 
 READER = Origin(door="web")
-BORROWING = "MAIN's readers may have"
 
 
 def by(key: str, *, connection: str = "one", account: str = "kiosk") -> Origin:
@@ -106,7 +105,7 @@ async def reopened(
         "token": TOKEN,
         "reconciling_seconds": 0,
     }
-    settings_of = CollectionSettings(**usual | settings)  # type: ignore[arg-type] # what tests set
+    settings_of = CollectionSettings(**usual | settings)
     desk = Desk(
         institution=INSTITUTION, collection=collected.name, settings=settings_of,
         zone=ZoneInfo("Europe/Paris"), database=library.app.database, ils=library.ils,
