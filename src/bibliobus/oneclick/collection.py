@@ -220,13 +220,13 @@ class OneClickCollection:
             patron: Patron | None = await self._desk.patron(patron_id)
         else:
             patron = await self._only_borrower(isbn, found)
-        if patron is None and found is None:
-            raise ItemNotFound
-        item = Item(id=isbn, title_id=isbn) if found is None else as_item(found)
         if patron is None:
-            raise NotOnLoan(item=item)
+            raise ItemNotFound if found is None else NotOnLoan(item=as_item(found))
+        item = Item(id=isbn, title_id=isbn) if found is None else as_item(found)
 
         def check(tx: Transaction, entry: Entry | None) -> Wanted:
+            if entry is None and found is None:
+                raise ItemNotFound(patron=patron)
             if entry is None or entry.kind is not shelf.Kind.LOAN:
                 raise NotOnLoan(patron=patron, item=item)
             return Wanted(Kind.CHECKIN)

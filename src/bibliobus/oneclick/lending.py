@@ -71,15 +71,16 @@ class Lending:
     ) -> None:
         self._desk, self._accounts, self._sleep = desk, accounts, sleep
 
-    async def lists(self, patron: Patron) -> Lists:
-        """All that the vendor has of a patron; nothing, of one who has no account there."""
+    async def lists(self, patron: Patron, *, with_holds: bool = True) -> Lists:
+        """All that the vendor has of a patron, or all loans; nothing, of one who has no account
+        there."""
         account = await self._accounts.known(patron)
         if account is None:
             return Lists({}, {})
 
         async def both(remote_id: int) -> Lists:
             loans = await self._desk.client.checkouts(remote_id)
-            holds = await self._desk.client.holds(remote_id)
+            holds = await self._desk.client.holds(remote_id) if with_holds else ()
             return Lists(self._by_isbn(loans), self._by_isbn(holds))
 
         return await self._accounts.with_id(patron, both)
@@ -170,7 +171,8 @@ class Lending:
     ) -> Intent | None:
         """Apply an intent if the vendor has done it; None: it has no trace of it. What a renewal
         has changed cannot be seen on the day of the loan itself: then its word is enough."""
-        lists = await self.lists(patron)
+        about_loans = intent.kind in (Kind.CHECKOUT, Kind.RENEW, Kind.CHECKIN)
+        lists = await self.lists(patron, with_holds=not about_loans)
         loan, hold = lists.loans.get(intent.isbn), lists.holds.get(intent.isbn)
         match intent.kind:
             case Kind.CHECKOUT if loan is not None:
@@ -180,7 +182,7 @@ class Lending:
             case Kind.ADD_HOLD if (there := loan or hold) is not None:
                 return await self._apply(intent, patron, there)
             case Kind.CHECKIN if loan is None:
-                return await self._apply(intent, patron, hold)
+                return await self._apply(intent, patron, None)
             case Kind.CANCEL_HOLD if hold is None or loan is not None:
                 return await self._apply(intent, patron, loan)
         return None
@@ -228,12 +230,15 @@ class Lending:
         """Settle an intent that the vendor refused, and say why."""
         found = await self._title(intent)
 
-        def work(tx: Transaction) -> None:
+        def work(tx: Transaction) -> Intent:
             intents.settle(tx, intent, State.REFUSED, self._desk.now(), reason=refusal.reason)
             if isinstance(refusal, NoCopyAvailable) and found is not None:
                 store.set_flags(tx, {found.key: (True, False)})  # it was stale
+            return _now(tx, intent)
 
-        await self._desk.write(work)
+        settled = await self._desk.write(work)
+        if settled.state is State.APPLIED:  # by another process, which has seen more
+            return settled
         raise refusal
 
     async def _refuse(self, intent: Intent, reason: str) -> None:
