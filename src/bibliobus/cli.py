@@ -217,7 +217,7 @@ class _Terminal(Lazy):
 
 class _OneClick(Lazy):
     modules: ClassVar = dict.fromkeys(
-        ("import", "delta", "availability", "status"), "oneclick_commands"
+        ("import", "delta", "availability", "status", "agree"), "oneclick_commands"
     )
 
 

@@ -19,7 +19,7 @@ import msgspec
 
 from bibliobus.catalogue import store
 from bibliobus.catalogue.isbn import isbn_in
-from bibliobus.catalogue.store import LENDABLE, Found
+from bibliobus.catalogue.store import Found, is_lent
 from bibliobus.database import Transaction
 from bibliobus.ils import errors
 from bibliobus.ils.blocks import blocks_of
@@ -163,7 +163,7 @@ class OneClickCollection:
                 if not renewal_allowed:
                     raise AlreadyOnLoan(patron=patron, item=item)
                 return self._renewal(patron, item, entry)
-            if found.title.medium not in LENDABLE or found.owned is False:
+            if not is_lent(found):
                 raise NotForLoan(patron=patron, item=item)
             room = self._desk.room(tx, patron.id)
             if room is not None and room < 1:
@@ -260,7 +260,7 @@ class OneClickCollection:
             if entry is not None:
                 held = entry.kind is shelf.Kind.HOLD
                 raise (AlreadyOnHold if held else AlreadyBorrowed)(patron=patron, item=item)
-            if not patron.hold_ok or found.title.medium not in LENDABLE or found.owned is False:
+            if not patron.hold_ok or not is_lent(found):
                 raise HoldNotAllowed(patron=patron, item=item)
             return Wanted(Kind.ADD_HOLD)
 
@@ -356,6 +356,8 @@ class OneClickCollection:
     # -------------------------------------------------------- beyond the port
 
     async def signed_in(self, patron_id: str) -> None:
+        if self._reconciler.is_fresh(patron_id):  # terminals ask for a patron again and again
+            return
         with contextlib.suppress(CirculationError):  # then there is nothing to be compared
             await self._reconciler.signed_in(await self._desk.patron(patron_id))
 

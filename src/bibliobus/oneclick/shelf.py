@@ -102,6 +102,22 @@ def loans_in_all(tx: Transaction, patron: str) -> int:
     return int(row[0]) if row else 0
 
 
+def counts(tx: Transaction, collection: str) -> dict[str, int]:
+    """How many patrons have an account at the vendor, what they have, and what is under way."""
+    row = tx.row(
+        "SELECT (SELECT count(*) FROM remote_patrons WHERE institution = :institution"
+        " AND collection = :collection AND remote_id IS NOT NULL),"
+        " (SELECT count(*) FROM digital_shelf WHERE institution = :institution"
+        " AND collection = :collection AND kind = 'loan' AND ended_at IS NULL),"
+        " (SELECT count(*) FROM digital_shelf WHERE institution = :institution"
+        " AND collection = :collection AND kind = 'hold' AND ended_at IS NULL),"
+        " (SELECT count(*) FROM intents WHERE institution = :institution"
+        " AND collection = :collection AND settled_at IS NULL)",
+        collection=collection,
+    )
+    return dict(zip(("patrons", "loans", "holds", "under_way"), row or (), strict=True))
+
+
 def keep(
     tx: Transaction,
     collection: str,
