@@ -85,6 +85,7 @@ class Institution:
             loans=tuple(sorted(loans, key=lambda loan: loan.due_at)),
             holds=tuple(sorted(holds, key=lambda hold: hold.placed_at)),
             fees=account.fees,
+            under_way=tuple(change for each in (account, *digital) for change in each.under_way),
         )
 
     async def find_patron(self, patron_id: str) -> Patron | None:
@@ -127,7 +128,7 @@ class Institution:
     async def _digital(self, patron_id: str) -> list[PatronAccount]:
         """What a patron has in each collection that knows them."""
         found = [await each.patron_account(patron_id) for each in self.collections.values()]
-        return [account for account in found if account.loans or account.holds]
+        return [account for account in found if account != PatronAccount()]
 
 
 def _lent(loan: Loan) -> ListEntry:

@@ -45,6 +45,7 @@ class Account(NamedTuple):
     alias: str
     remote_id: int | None
     agreed: frozenset[str]
+    card: str  # by which the ILS found them last
 
 
 class Accounts:
@@ -187,18 +188,23 @@ def begin(tx: Transaction, desk: Desk, patron: Patron) -> Account:
         )  # fmt: skip
         account = _account(tx, desk, name)
     assert account is not None  # noqa: S101 - it was written a line before
+    if account.card != patron.id:
+        tx.run(
+            f"UPDATE remote_patrons SET card = :card{_ROW}",  # noqa: S608 - constant
+            collection=desk.collection, patron=name, card=patron.id,
+        )  # fmt: skip
     return account
 
 
 def _account(tx: Transaction, desk: Desk, patron: str) -> Account | None:
     row = tx.row(
-        f"SELECT alias, remote_id, agreed FROM remote_patrons{_ROW}",  # noqa: S608 - constant
+        f"SELECT alias, remote_id, agreed, card FROM remote_patrons{_ROW}",  # noqa: S608 - constant
         collection=desk.collection, patron=patron,
     )  # fmt: skip
     if row is None:
         return None
-    alias, remote_id, agreed = row
-    return Account(alias, remote_id, frozenset(agreed.split()))
+    alias, remote_id, agreed, card = row
+    return Account(alias, remote_id, frozenset(agreed.split()), card)
 
 
 def _set_id(tx: Transaction, desk: Desk, patron: str, remote_id: int | None) -> None:

@@ -127,12 +127,18 @@ class OneClickCollection:
         return None if found is None else as_item(found)
 
     async def patron_account(self, patron_id: str) -> PatronAccount:
-        entries = await self._entries(await self._desk.patron(patron_id))
-        loans = [loan_of(self._desk, each) for each in entries if each.kind is shelf.Kind.LOAN]
-        return PatronAccount(
-            loans=tuple(sorted(loans, key=lambda loan: loan.due_at)),
-            holds=tuple(hold_of(each) for each in entries if each.kind is shelf.Kind.HOLD),
-        )
+        name, collection = name_of(await self._desk.patron(patron_id)), self._desk.collection
+
+        def account(tx: Transaction) -> PatronAccount:
+            entries = shelf.of_patron(tx, collection, name, self._desk.now())
+            loans = [loan_of(self._desk, each) for each in entries if each.kind is shelf.Kind.LOAN]
+            return PatronAccount(
+                loans=tuple(sorted(loans, key=lambda loan: loan.due_at)),
+                holds=tuple(hold_of(each) for each in entries if each.kind is shelf.Kind.HOLD),
+                under_way=tuple(intents.under_way(tx, collection, name)),
+            )
+
+        return await self._desk.read(account)
 
     # -------------------------------------------------------- transactions
 
