@@ -54,12 +54,14 @@ async def update_availability(at: Collecting, *, may_shrink: bool = False) -> Ru
 
 
 async def _update(at: Collecting, run: Run, medium: Medium, *, may_shrink: bool) -> None:
-    listed = await at.client.availability(medium)
+    listed, there = await asyncio.gather(  # 0.3 s of 3 sooner than one after the other
+        at.client.availability(medium),
+        at.read(lambda tx: store.there(tx, at.collection, medium)),
+    )
     run.counts.calls += 1
     run.counts.received += len(listed)
     run.counts.media[medium.value] = len(listed)
     rows = _by_isbn(run, listed)
-    there = await at.read(lambda tx: store.there(tx, at.collection, medium))
     vanished = [it for isbn, it in there.items() if it.available and isbn not in rows]
     if not may_shrink:
         lent = sum(1 for it in there.values() if it.available)
