@@ -26,9 +26,11 @@ from bibliobus.testing.contract.library import ITEM, charged
 class InMemory(ContractCollection):
     """A MemoryCollection before a MemoryILS, and how to fill them."""
 
-    def __init__(self, patience: float = 1.0) -> None:
+    def __init__(
+        self, patience: float = 1.0, adapter: type[MemoryCollection] = MemoryCollection
+    ) -> None:
         self._patrons = MemoryILS(INSTITUTION, SETTINGS)
-        self.ils: MemoryCollection = MemoryCollection(self._patrons, patience=patience)
+        self.ils: MemoryCollection = adapter(self._patrons, patience=patience)
 
     async def add(self, library: Library) -> None:
         self._patrons.load(replace(library, items=(), loans=(), holds=(), fees=()))

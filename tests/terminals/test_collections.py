@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bibliobus.ils import BeingConfirmed
+from bibliobus.ils import BeingConfirmed, Item, Unavailable
+from bibliobus.ils.library import Condition
 from bibliobus.terminals import ListenerSettings
 from bibliobus.terminals.circulation import SCAN_YOUR_CARD
+from bibliobus.terminals.offering import OFFER
 from bibliobus.testing import MemoryCollection
 from tests.support import Library, Terminal
 from tests.terminals.doors import HERE, LOGIN, Doors, a_door
@@ -360,3 +364,99 @@ async def test_undoes_nothing_that_a_vendor_did(
     assert told(undo_checkout, "AF") == told(undo_checkin, "AF") == cannot
     assert told(wrong_pin, "AF") == ["The PIN is not right."]
     assert await lent(vendor, "ada") == [EMMA]
+
+
+# ------------------------------------------------ the e-book of a copy that cannot be had
+
+
+class Troubled(MemoryCollection):
+    """A collection that knows no editions just now: it fails, or says nothing."""
+
+    silent = False
+
+    async def edition_of(self, item: Item) -> Item | None:
+        if self.silent:
+            await asyncio.sleep(60)
+        raise Unavailable("the database is away")
+
+
+@pytest.fixture
+async def copies(library: Library, vendor: MemoryCollection) -> Library:
+    """Copies of Emma that Ada cannot have, each for another reason, and a terminal that says what
+    she can have instead."""
+    for id in ("lent", "held", "lost", "hers"):
+        await library.item(id, "Emma" if id != "held" else "Persuasion")
+    vendor.own(PERSUASION, "Persuasion")
+    await library.loan("grace", "lent")
+    await library.hold("grace", "held")
+    await library.mark("lost", Condition.LOST)
+    await library.loan("ada", "hers")
+    await library.terminal_account("friendly", "friendly", offer_edition=True)
+    return library
+
+
+@pytest.fixture
+async def friendly(copies: Library, doors: Doors) -> Terminal:
+    """A terminal of that account."""
+    return await (await doors.connect()).login("friendly", "friendly")
+
+
+@pytest.mark.parametrize(("copy", "isbn"), [("lent", EMMA), ("held", PERSUASION), ("lost", EMMA)])
+async def test_offers_the_e_book_of_a_copy_that_cannot_be_had(
+    copies: Library, terminal: Terminal, friendly: Terminal, copy: str, isbn: str
+) -> None:
+    plain = await terminal.send(checkout("ada", copy))
+    consoling = await friendly.send(checkout("ada", copy))
+
+    assert plain.startswith("120NUN")
+    assert consoling.startswith("120NUN")
+    (reason,) = told(plain, "AF")
+    assert told(consoling, "AF") == [reason, OFFER.format(isbn=isbn)]
+
+
+async def test_offers_nothing_that_cannot_be_had_either(
+    copies: Library, friendly: Terminal, vendor: MemoryCollection
+) -> None:
+    await friendly.send(checkout("grace", EMMA))
+    await copies.patron("mary")
+    await friendly.send(checkout("mary", EMMA))
+
+    refused = await friendly.send(checkout("ada", "lent"))
+
+    assert told(refused, "AF") == ["This item is already on loan."]
+
+
+async def test_offers_nothing_to_who_has_the_copy(friendly: Terminal) -> None:
+    again = await friendly.send(checkout("ada", "hers"))
+
+    assert told(again, "AF") == ["This item is already on loan."]
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (checkout("ada", "lent", AD="9999"), "The PIN is not right."),
+        (checkout("nobody", "lent"), "This card is not known here."),
+        (checkout("ada", "nothing"), "This item is not known here."),
+    ],
+)
+async def test_offers_nothing_for_any_other_reason(
+    friendly: Terminal, message: str, reason: str
+) -> None:
+    assert told(await friendly.send(message), "AF") == [reason]
+
+
+@pytest.mark.parametrize("silent", [False, True])
+async def test_refuses_all_the_same_if_nobody_knows_of_an_e_book(
+    copies: Library, silent: bool
+) -> None:
+    troubled = Troubled(copies.ils)
+    troubled.silent = silent
+    here = ListenerSettings(address=HERE)
+    async with a_door(copies, here, collections={"oneclick": troubled}) as doors:
+        friendly = await (await doors.connect()).login("friendly", "friendly")
+        began = datetime.now(UTC)
+        refused = await friendly.send(checkout("ada", "lent"))
+
+    assert told(refused, "AF") == ["This item is already on loan."]
+    assert datetime.now(UTC) - began < timedelta(seconds=5)

@@ -52,6 +52,7 @@ from bibliobus.sip2.values import NOTHING_ALLOWED
 from bibliobus.terminals.call import Call, ForeignInstitution
 from bibliobus.terminals.circulation import magnetic, own_sort_bin, taken_back
 from bibliobus.terminals.items import no_item_information
+from bibliobus.terminals.offering import offer
 from bibliobus.terminals.patrons import no_patron_information, no_patron_status
 from bibliobus.terminals.status import off_line
 
@@ -78,6 +79,8 @@ async def _no_checkout(call: Call, request: Checkout, error: CirculationError) -
     looked_at = isinstance(error, Refused) and not isinstance(error, ForeignInstitution)
     looked_at = looked_at and not request.cancel
     pin_checked = looked_at and bool(request.patron_password) and not request.no_block
+    fields = await _not_lent(call, request.item_id, error)
+    fields["screen_messages"] += await offer(call, request, error)
     return CheckoutResponse(
         patron_id=request.patron_id,
         item_id=request.item_id,
@@ -85,7 +88,7 @@ async def _no_checkout(call: Call, request: Checkout, error: CirculationError) -
         valid_patron_password=not isinstance(error, WrongPIN | PatronNotFound)
         if pin_checked
         else None,
-        **await _not_lent(call, request.item_id, error),
+        **fields,
     )
 
 
