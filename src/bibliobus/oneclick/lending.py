@@ -94,6 +94,7 @@ class Lending:
         """
         sure = intent.attempts == 0  # that the vendor has not heard of it
         refusal: Refused | None = None
+        given_up = False
         for pause in PAUSES:
             await self._sleep(pause)
             try:
@@ -103,8 +104,8 @@ class Lending:
                         return settled
                     if refusal is not None:
                         return await self._refused(intent, refusal)
-                    if not self._may_call_again(intent):
-                        return await self._give_up(intent)
+                    if given_up := not self._may_call_again(intent):
+                        break
                 if not await self._call_begins(intent):
                     break
                 refusal = await self._call(intent, patron)
@@ -120,7 +121,7 @@ class Lending:
                     raise
                 logger.info("intent %d: %s", intent.key, error)
                 sure = False
-        return await self._leave(intent)
+        return await (self._give_up(intent) if given_up else self._leave(intent))
 
     # -------------------------------------------------------- calling
 
