@@ -127,7 +127,10 @@ class OneClickCollection:
         return None if found is None else as_item(found)
 
     async def patron_account(self, patron_id: str) -> PatronAccount:
-        name, collection = name_of(await self._desk.patron(patron_id)), self._desk.collection
+        return await self.account_of(await self._desk.patron(patron_id))
+
+    async def account_of(self, patron: Patron) -> PatronAccount:
+        name, collection = name_of(patron), self._desk.collection
 
         def account(tx: Transaction) -> PatronAccount:
             entries = shelf.of_patron(tx, collection, name, self._desk.now())

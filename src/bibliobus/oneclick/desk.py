@@ -70,6 +70,11 @@ class Desk:
         """When a loan ends of which the vendor tells the last day: by the library's clock."""
         return datetime.combine(day, LAST_MOMENT, self.zone).astimezone(UTC)
 
+    @property
+    def asks_for_days(self) -> bool:
+        """Whether loans of some medium are to be shorter than was agreed."""
+        return any(self.days(medium) is not None for medium in (Medium.EBOOK, Medium.EAUDIO))
+
     def days(self, medium: Medium) -> int | None:
         """For how many days to ask; None: for as many as were agreed, since one may only ask for
         fewer."""

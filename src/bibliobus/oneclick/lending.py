@@ -153,7 +153,7 @@ class Lending:
         return None
 
     async def _days(self, intent: Intent) -> int | None:
-        if intent.kind not in (Kind.CHECKOUT, Kind.RENEW):
+        if intent.kind not in (Kind.CHECKOUT, Kind.RENEW) or not self._desk.asks_for_days:
             return None
         found = await self._title(intent)
         return self._desk.days(Medium.EBOOK if found is None else found.title.medium)

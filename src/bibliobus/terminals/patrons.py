@@ -267,10 +267,10 @@ async def _list(call: Call, patron: Patron, request: PatronInformation) -> Seque
     institution, kind = call.institution, LISTS[request.summary]
     start, end = request.start_item or 1, request.end_item
     if kind is PatronList.HOLDS and call.account.settings.hold_items == "all":
-        ready = await institution.patron_list(patron.id, kind)
-        others = await institution.patron_list(patron.id, PatronList.UNAVAILABLE_HOLDS)
+        ready = await institution.patron_list(patron, kind)
+        others = await institution.patron_list(patron, PatronList.UNAVAILABLE_HOLDS)
         return [*ready, *others][start - 1 : end]
-    return await institution.patron_list(patron.id, kind, start, end)
+    return await institution.patron_list(patron, kind, start, end)
 
 
 def _fee_details(call: Call, entries: Sequence[ListEntry]) -> tuple[FeeDetail, ...]:

@@ -272,7 +272,9 @@ class MemoryLender:
         return await self._decided(("give up", patron.id, title.isbn), give_up, origin)
 
     async def patron_account(self, patron_id: str) -> PatronAccount:
-        patron = await self._patron(patron_id)
+        return await self.account_of(await self._patron(patron_id))
+
+    async def account_of(self, patron: Patron) -> PatronAccount:
         titles = self._titles.values()
         loans = [title.loan(patron.id) for title in titles if patron.id in title.loans]
         holds = [title.hold(patron.id) for title in titles if patron.id in title.holds]
