@@ -100,7 +100,7 @@ class Accounts:
             if account.remote_id is not None:
                 return account.remote_id
             found = await self._desk.client.find_patron(account.alias)
-            remote_id = found.patron_id if found else await self._create(patron, account)
+            remote_id = found.patron_id if found else await self._made(patron, account)
             await self._desk.write(lambda tx: _set_id(tx, self._desk, name_of(patron), remote_id))
             return remote_id
 
@@ -136,20 +136,27 @@ class Accounts:
             del self._tokens[name]
         self._tokens[name_of(patron)] = token, now + TOKEN_LIFE
 
-    async def _create(self, patron: Patron, account: Account) -> int:
-        """Make an account; its number. If card or e-mail address are somebody's there already, it
-        is made without them."""
+    async def _made(self, patron: Patron, account: Account) -> int:
+        """Make an account; its number, as a lookup tells it. A vendor that says that it made one
+        and did not may give that number to somebody else, who would share our patron's loans."""
+        await self._create(patron, account)
+        found = await self._desk.client.find_patron(account.alias)
+        if found is None:
+            raise BadAnswer("the vendor does not know the account that it made", may_stand=False)
+        return found.patron_id
+
+    async def _create(self, patron: Patron, account: Account) -> None:
+        """Make an account. If card or e-mail address are somebody's there already, it is made
+        without them."""
         shared = account.agreed & frozenset(self._desk.settings.shares)
         try:
             made = await self._desk.client.create_patron(self._described(patron, account, shared))
         except AccountExists:
-            found = await self._desk.client.find_patron(account.alias)
-            if found is not None:  # it is ours: an answer was lost
-                return found.patron_id
+            if await self._desk.client.find_patron(account.alias) is not None:
+                return  # it is ours: an answer was lost
             made = await self._create_nobody(patron, account)
         if made.bearer is not None:
             self._keep(patron, made.bearer)
-        return made.patron_id
 
     async def _create_nobody(self, patron: Patron, account: Account) -> CreatedPatron:
         try:
