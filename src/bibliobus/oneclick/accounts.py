@@ -65,7 +65,7 @@ class Accounts:
         try:
             return await work(await self.remote_id(patron))
         except PatronNotFound:
-            await self._desk.write(lambda tx: _set_id(tx, self._desk, name_of(patron), None))
+            await self._keep_id(patron, None)
         try:
             return await work(await self.remote_id(patron))
         except PatronNotFound:
@@ -91,17 +91,36 @@ class Accounts:
 
         await self._desk.write(work)
 
+    async def is_there(self, patron: Patron) -> bool:
+        """Whether a patron has an account at the vendor, who is asked if that is not known."""
+        async with self._turn(patron):
+            account = await self.known(patron)
+            return account is not None and await self._found_id(patron, account) is not None
+
     async def remote_id(self, patron: Patron) -> int:
         """The vendor's number for a patron, who has an account from now on."""
-        lock = self._making.setdefault(name_of(patron), asyncio.Lock())
-        async with lock:  # two calls at once would make two accounts
+        async with self._turn(patron):  # two calls at once would make two accounts
             account = await self.known(patron) or await self._begun(patron)
-            if account.remote_id is not None:
-                return account.remote_id
-            found = await self._desk.client.find_patron(account.alias)
-            remote_id = found.patron_id if found else await self._create(patron, account)
-            await self._desk.write(lambda tx: _set_id(tx, self._desk, name_of(patron), remote_id))
+            if (remote_id := await self._found_id(patron, account)) is None:
+                remote_id = await self._create(patron, account)
+                await self._keep_id(patron, remote_id)
             return remote_id
+
+    async def _found_id(self, patron: Patron, account: Account) -> int | None:
+        """The vendor's number for an account, if it was made already."""
+        if account.remote_id is not None:
+            return account.remote_id
+        found = await self._desk.client.find_patron(account.alias)
+        if found is None:
+            return None
+        await self._keep_id(patron, found.patron_id)
+        return found.patron_id
+
+    async def _keep_id(self, patron: Patron, remote_id: int | None) -> None:
+        await self._desk.write(lambda tx: _set_id(tx, self._desk, name_of(patron), remote_id))
+
+    def _turn(self, patron: Patron) -> asyncio.Lock:
+        return self._making.setdefault(name_of(patron), asyncio.Lock())
 
     async def _begun(self, patron: Patron) -> Account:
         return await self._desk.write(lambda tx: begin(tx, self._desk, patron))

@@ -74,8 +74,7 @@ class Lending:
     async def lists(self, patron: Patron, *, with_holds: bool = True) -> Lists:
         """All that the vendor has of a patron, or all loans; nothing, of one who has no account
         there."""
-        account = await self._accounts.known(patron)
-        if account is None:
+        if not await self._accounts.is_there(patron):
             return Lists({}, {})
 
         async def both(remote_id: int) -> Lists:
