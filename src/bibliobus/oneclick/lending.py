@@ -153,7 +153,7 @@ class Lending:
     async def _days(self, intent: Intent) -> int | None:
         if intent.kind not in (Kind.CHECKOUT, Kind.RENEW):
             return None
-        found = await self._title(intent)
+        found = await self._title(intent, also_withdrawn=True)
         return self._desk.days(Medium.EBOOK if found is None else found.title.medium)
 
     def _may_call_again(self, intent: Intent) -> bool:
@@ -257,9 +257,10 @@ class Lending:
         await self._desk.write(lambda tx: intents.leave(tx, intent, again_at))
         raise BeingConfirmed("the vendor has not said what came of it")
 
-    async def _title(self, intent: Intent) -> Found | None:
+    async def _title(self, intent: Intent, *, also_withdrawn: bool = False) -> Found | None:
+        collection, isbn = self._desk.collection, intent.isbn
         return await self._desk.read(
-            lambda tx: store.title_of(tx, self._desk.collection, intent.isbn)
+            lambda tx: store.title_of(tx, collection, isbn, also_withdrawn=also_withdrawn)
         )
 
 
