@@ -87,6 +87,11 @@ class Lent:
             if title.medium == medium
         )
 
+    async def settled(self) -> None:
+        """Wait until nobody works on anything any more."""
+        while working := list(self.collection._working.values()):
+            await asyncio.wait(working, timeout=20)
+
     def title(self, isbn: str) -> Title:
         """What the vendor knows of a title."""
         title = self.vendor.collection.find(isbn)
