@@ -239,7 +239,7 @@ def forget(tx: Transaction, before: datetime, at_once: int) -> bool:
 
     What remains says which title was lent on which day, for statistics."""
     return at_once == tx.run(
-        "UPDATE digital_shelf SET patron = NULL, transaction_id = NULL,"
+        "UPDATE digital_shelf SET patron = NULL, transaction_id = NULL, missed_at = NULL,"
         " since_at = since_at - since_at % :day, due_at = due_at - due_at % :day,"
         " changed_at = changed_at - changed_at % :day, ended_at = ended_at - ended_at % :day"
         " WHERE institution = :institution AND key IN (SELECT key FROM digital_shelf"
