@@ -3,6 +3,7 @@ answer and whoever waits for it."""
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -58,5 +59,7 @@ class Wiretap:
             call, happens = each
             if re.search(call, path):
                 self._waiting.remove(each)
-                happens()
+                result = happens()
+                if inspect.isawaitable(result):
+                    await result
                 return
