@@ -195,13 +195,15 @@ def read(tx: Transaction, keys: Iterable[int]) -> list[Found]:
     return [_found(*row) for row in rows]
 
 
-def title_of(tx: Transaction, collection: str, isbn: str) -> Found | None:
-    """A title of a collection, unless it is withdrawn."""
+def title_of(
+    tx: Transaction, collection: str, isbn: str, *, also_withdrawn: bool = False
+) -> Found | None:
+    """A title of a collection, unless it is withdrawn: those are only for who still has them."""
     row = tx.row(
         "SELECT key, collection, record, owned, available, title, author, language FROM titles"
         " WHERE institution = :institution AND collection = :collection AND isbn = :isbn"
-        " AND withdrawn_at IS NULL",
-        collection=collection, isbn=isbn,
+        " AND (withdrawn_at IS NULL OR :also_withdrawn)",
+        collection=collection, isbn=isbn, also_withdrawn=also_withdrawn,
     )  # fmt: skip
     return None if row is None else _found(*row)
 

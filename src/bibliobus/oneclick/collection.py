@@ -605,7 +605,8 @@ class OneClickCollection:
         Raises:
             NotTakenHere: Several have.
         """
-        rows = await self._desk.read(lambda tx: shelf.borrowers(tx, self._desk.collection, isbn))
+        collection, now = self._desk.collection, self._desk.now()
+        rows = await self._desk.read(lambda tx: shelf.borrowers(tx, collection, isbn, now))
         if len(rows) > 1:
             raise NotTakenHere(
                 "Please scan your card first: several readers have this title.",

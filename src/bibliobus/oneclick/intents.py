@@ -243,7 +243,7 @@ def forget(tx: Transaction, before: datetime, at_once: int) -> bool:
     return at_once == tx.run(
         "UPDATE intents SET patron = NULL, card = NULL, result = NULL, request_key = NULL,"
         " connection = NULL, due_before = NULL, begun_at = begun_at - begun_at % :day,"
-        " settled_at = settled_at - settled_at % :day"
+        " settled_at = settled_at - settled_at % :day, again_at = again_at - again_at % :day"
         " WHERE institution = :institution AND key IN (SELECT key FROM intents"
         " WHERE institution = :institution AND patron IS NOT NULL AND settled_at < :before"
         " ORDER BY key LIMIT :at_once)",

@@ -74,8 +74,7 @@ class Lending:
     async def lists(self, patron: Patron, *, with_holds: bool = True) -> Lists:
         """All that the vendor has of a patron, or all loans; nothing, of one who has no account
         there."""
-        account = await self._accounts.known(patron)
-        if account is None:
+        if not await self._accounts.is_there(patron):
             return Lists({}, {})
 
         async def both(remote_id: int) -> Lists:
@@ -155,7 +154,7 @@ class Lending:
     async def _days(self, intent: Intent) -> int | None:
         if intent.kind not in (Kind.CHECKOUT, Kind.RENEW) or not self._desk.asks_for_days:
             return None
-        found = await self._title(intent)
+        found = await self._title(intent, also_withdrawn=True)
         return self._desk.days(Medium.EBOOK if found is None else found.title.medium)
 
     def _may_call_again(self, intent: Intent) -> bool:
@@ -271,9 +270,10 @@ class Lending:
         await self._desk.write(lambda tx: intents.leave(tx, intent, again_at))
         raise BeingConfirmed("the vendor has not said what came of it")
 
-    async def _title(self, intent: Intent) -> Found | None:
+    async def _title(self, intent: Intent, *, also_withdrawn: bool = False) -> Found | None:
+        collection, isbn = self._desk.collection, intent.isbn
         return await self._desk.read(
-            lambda tx: store.title_of(tx, self._desk.collection, intent.isbn)
+            lambda tx: store.title_of(tx, collection, isbn, also_withdrawn=also_withdrawn)
         )
 
 

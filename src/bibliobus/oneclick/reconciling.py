@@ -10,6 +10,7 @@ Source: spec/reliability 4.5, C2, I25 and I26.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -129,11 +130,13 @@ class Reconciler:
                 await self._sleep(0)
 
     async def patron(self, name: str, card: str) -> Patron:
-        """Whom one of our rows is about; what is left of them, if the ILS knows them no more."""
-        try:
-            return await self._desk.patron(card)
-        except PatronNotFound:
-            return Patron(id=card, name="", internal_id=name)
+        """Whom one of our rows is about; what is left of them, if the ILS knows them no more, or
+        somebody else has their card now."""
+        with contextlib.suppress(PatronNotFound):
+            found = await self._desk.patron(card)
+            if name_of(found) == name:
+                return found
+        return Patron(id=card, name="", internal_id=name)
 
     async def take(self) -> Intent | None:
         """An open intent that nobody works on, held by us from now on."""
