@@ -1,4 +1,5 @@
-"""Many terminals of the demo library at once, each asking again as soon as it is answered.
+"""Many terminals of the demo library at once, each asking again as soon as it is answered, or all
+together at a steady rate.
 
 Of 17 messages 1 is a status, 4 each are patron status, patron information and item information,
 and 2 each a checkout and the checkin of the same item. Prints one JSON object. Every answer must
@@ -68,6 +69,8 @@ class Terminal(asyncio.Protocol):
         self.done = asyncio.get_running_loop().create_future()
         self.count_from = time.perf_counter() + arguments.warmup
         self.until = self.count_from + arguments.seconds
+        self.pause = arguments.connections / arguments.rate if arguments.rate else 0.0
+        self.due_at = time.perf_counter() + self.pause * number / arguments.connections
         self.took: list[float] = []
         self.wrong: list[str] = []
         self.buffer = b""
@@ -91,10 +94,18 @@ class Terminal(asyncio.Protocol):
             self.wrong.append(answer.decode(errors="replace"))
         if self.count_from < now < self.until:
             self.took.append(now - self.sent_at)
-        if now < self.until or self.asked == b"11":
+        if not (now < self.until or self.asked == b"11"):
+            self.transport.close()
+        elif not self.pause:
             self.send(next(self.requests))
         else:
-            self.transport.close()
+            self.due_at += self.pause
+            asyncio.get_running_loop().call_later(max(self.due_at - now, 0), self.send_when_due)
+
+    def send_when_due(self) -> None:
+        """Send the next request of a steady rate; if it is late, it has waited since it was due."""
+        self.send(next(self.requests))
+        self.sent_at = self.due_at
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.done.set_result(None)
@@ -102,7 +113,8 @@ class Terminal(asyncio.Protocol):
 
 async def load(arguments: argparse.Namespace) -> None:
     """Run all terminals and print what they saw."""
-    begin = datetime.now(ZoneInfo("Europe/Paris")) - timedelta(hours=12)
+    begin = datetime.now(ZoneInfo("Europe/Paris")) - timedelta(hours=random.uniform(8, 16))  # noqa: S311
+    # so that nothing of a run before it is repeated
     loop = asyncio.get_running_loop()
     terminals = [Terminal(n, arguments, begin) for n in range(arguments.connections)]
     for each in terminals:
@@ -126,6 +138,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--rate", type=float, help="messages a second in all, instead")
     parser.add_argument("--warmup", type=float, default=5)
     asyncio.run(load(parser.parse_args()))
 

@@ -9,16 +9,18 @@ import resource
 import signal
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from argon2 import PasswordHasher
 from msgspec.structs import replace
 
 from bibliobus.catalogue import index_titles
 from bibliobus.catalogue import invariants as of_titles
 from bibliobus.config import Config, ConfigError, HealthConfig, SIPConfig
 from bibliobus.database import Database, DatabaseError, Transaction, Verifier, open_database
+from bibliobus.database.verifier import HASHER
 from bibliobus.embedded import (
     CurrencyInUse,
     EmbeddedILS,
@@ -32,6 +34,7 @@ from bibliobus.health import HealthDoor
 from bibliobus.ils import ILS, DigitalCollection, Institution, Secret, Unavailable
 from bibliobus.ils.library import AccountEntry, InstitutionSettings, Library
 from bibliobus.oneclick import Client, CollectionSettings, OneClickCollection
+from bibliobus.oneclick import invariants as of_lending
 from bibliobus.oneclick.desk import Desk
 from bibliobus.oneclick.shelf import loans_in_all
 from bibliobus.terminals import (
@@ -60,12 +63,16 @@ class App:
     institutions: Mapping[str, Institution]
     embedded: Mapping[str, EmbeddedILS]  # by institution
     accounts: StoredAccounts
-    collections: tuple[OneClickCollection, ...] = ()
+    collections: Mapping[str, OneClickCollection] = field(default_factory=dict)  # by name
 
 
 @asynccontextmanager
 async def opened(
-    config: Config, *, changes_it: bool = True, lends: bool = False
+    config: Config,
+    *,
+    changes_it: bool = True,
+    lends: bool = False,
+    hasher: PasswordHasher = HASHER,
 ) -> AsyncIterator[App]:
     """Everything that the configuration names, opened; closed again at the end.
 
@@ -74,14 +81,15 @@ async def opened(
         changes_it: Whether institutions that are in the database get these settings. Else only new
             ones are added: a command beside a server must not change half of what that goes by.
         lends: Whether vendors' collections are lent; else nothing is needed to talk to a vendor.
+        hasher: What hashes PINs and passwords; tests have a cheap one.
 
     Raises:
         ConfigError: An institution has settings that nobody can follow.
         DatabaseError: The database cannot be opened, and why.
     """
     check(config)
-    database, verifier = open_database(config.database.url), Verifier()
-    collections: tuple[OneClickCollection, ...] = ()
+    database, verifier = open_database(config.database.url), Verifier(hasher=hasher)
+    collections: dict[str, OneClickCollection] = {}
     await database.open()
     try:
         try:
@@ -102,10 +110,11 @@ async def opened(
         }
         accounts = StoredAccounts(database, verifier)
         await accounts.refresh()
-        collections = tuple(each for theirs in lent.values() for each in theirs.values())
+        for theirs in lent.values():
+            collections.update(theirs)
         yield App(database, verifier, institutions, embedded, accounts, collections)
     finally:
-        for collection in collections:
+        for collection in collections.values():
             await collection.close()
         await database.close()
         verifier.close()
@@ -134,7 +143,7 @@ async def serving(
     working = [
         asyncio.create_task(_keep_tidy(app)),
         asyncio.create_task(app.accounts.watch()),
-        *(asyncio.create_task(collection.keep_up()) for collection in app.collections),
+        *(asyncio.create_task(collection.keep_up()) for collection in app.collections.values()),
     ]
     try:
         opened = [await door.listen(each) for each in sip.listeners]
@@ -198,6 +207,9 @@ async def breaches(app: App) -> list[str]:
     for id in app.institutions:
         theirs = await app.database.read(lambda tx: list(invariants.breaches(tx)), id)
         theirs += await app.database.read(lambda tx: list(of_titles.breaches(tx)), id)
+        theirs += await app.database.read(
+            lambda tx: list(of_lending.breaches(tx, datetime.now(UTC))), id
+        )
         found += [f"{id}: {each}" for each in theirs]
     return found
 

@@ -19,7 +19,7 @@ from bibliobus.catalogue import store
 from bibliobus.config import Config, ConfigError
 from bibliobus.database import DatabaseError, Transaction
 from bibliobus.database.leases import Taken
-from bibliobus.oneclick import CollectionSettings, runs
+from bibliobus.oneclick import CollectionSettings, runs, shelf
 from bibliobus.oneclick.availability import update_availability
 from bibliobus.oneclick.collecting import Collecting, collecting
 from bibliobus.oneclick.delta import apply_delta
@@ -109,6 +109,7 @@ async def _state(app: App, name: str, settings: CollectionSettings) -> dict[str,
             "library_id": settings.library_id,
             "covered_until": None if covered_until is None else covered_until.isoformat(),
             "titles": store.counts(tx, name),
+            "lending": shelf.counts(tx, name),
             "runs": [_told(run) for run in history[:TOLD]],
             "due": None if job is None else job.value,
         }

@@ -67,6 +67,49 @@ def status(as_json: bool, config_file: Path | None, database: str | None) -> Non
     run(_status(chosen_config(config_file, database), as_json=as_json))
 
 
+@click.command()
+@click.argument("card")
+@click.option("--card", "its_card", is_flag=True, help="The number of their card.")
+@click.option("--name", is_flag=True, help="Their name.")
+@click.option("--email", is_flag=True, help="Their e-mail address.")
+@COLLECTION
+@CONFIG
+@DATABASE
+def agree(
+    card: str,
+    its_card: bool,
+    name: bool,
+    email: bool,
+    collection: str | None,
+    config_file: Path | None,
+    database: str | None,
+) -> None:
+    """Note what OneClickdigital may learn of a patron, who has agreed to it: without an option,
+    nothing.
+
+    It learns that when the patron's account is made there, by their first loan, and only as far as
+    the collection's setting `shares` says so, too.
+    """
+    config = chosen_config(config_file, database)
+    given = {"card": its_card, "name": name, "email": email}
+    shared = frozenset(what for what, may in given.items() if may)
+    run(_agree(config, _one_of(config, collection), card, shared))
+
+
+async def _agree(config: Config, name: str, card: str, shared: frozenset[str]) -> None:
+    from bibliobus.app import opened
+    from bibliobus.ils import PatronNotFound
+
+    async with opened(config, changes_it=False, lends=True) as app:
+        try:
+            await app.collections[name].agree(card, shared)
+        except PatronNotFound:
+            raise click.ClickException(f"no patron has the card {card}") from None
+    learns = shared & frozenset(config.oneclick[name].shares)
+    told = ", ".join(sorted(learns)) or "nothing"
+    click.echo(f"From their first loan on, the vendor learns of them: {told}.")
+
+
 def _run(
     job: str,
     *,
@@ -181,6 +224,11 @@ async def _status(config: Config, *, as_json: bool) -> None:
                 f"  {medium}: {count['titles']:,} titles, {count['owned']:,} owned,"
                 f" {count['available']:,} available, {count['withdrawn']:,} withdrawn"
             )
+        lending = state["lending"]
+        click.echo(
+            f"  lending: {lending['patrons']:,} patrons, {lending['loans']:,} loans,"
+            f" {lending['holds']:,} holds, {lending['under_way']:,} under way"
+        )
         for each in state["runs"]:
             ended = each["outcome"] or "not ended"
             note = f" ({each['note']})" if each["note"] else ""

@@ -79,11 +79,13 @@ async def servers(
 ) -> AsyncIterator[list[Lent]]:
     """Several, with one database and one vendor of enough copies; the first one has patience."""
     remember_loans(sandbox)
-    impatient = {"timeout_seconds": TIMEOUT, "wait_seconds": 2 * TIMEOUT}
     async with AsyncExitStack() as stack:
         found = [await stack.enter_async_context(lent(library, collection, sandbox, today))]
         for _ in range(SERVERS):
-            another = reopened(library, collection, sandbox, today, **impatient)
+            another = reopened(
+                library, collection, sandbox, today,
+                timeout_seconds=TIMEOUT, wait_seconds=2 * TIMEOUT,
+            )  # fmt: skip
             found.append(await stack.enter_async_context(another))
         for isbn in found[0].isbns():
             sandbox.set_copies(isbn, None)

@@ -12,7 +12,10 @@ from bibliobus.oneclick.client import Client
 from bibliobus.sandbox.vendor import Vendor as Sandbox
 from bibliobus.sandbox.vendor import VendorSettings, serving_vendor
 from tests.oneclick.collected import TITLES, TOKEN, Collected, NewCollection, Today, write_dump
+from tests.oneclick.lending import Lent, lent
 from tests.oneclick.vendor import Clock, Vendor
+from tests.oneclick.wiretap import Wiretap
+from tests.support import Library
 
 
 @pytest.fixture
@@ -95,3 +98,37 @@ def collection(collections: NewCollection) -> Collected:
 def scripted(collections: NewCollection, vendor: Vendor) -> Collected:
     """A collection whose vendor says what it is told to say."""
     return collections(url=vendor.url)
+
+
+@pytest.fixture
+async def wire() -> AsyncIterator[Wiretap]:
+    """What we send to the vendor."""
+    wire = Wiretap()
+    yield wire
+    await wire.http.aclose()
+
+
+@pytest.fixture
+def terms() -> dict[str, object]:
+    """What is set for the collection that MAIN lends. Tests of other terms have a parameter of this
+    name."""
+    return {}
+
+
+@pytest.fixture
+async def lending(
+    library: Library,
+    collection: Collected,
+    sandbox: Sandbox,
+    today: Today,
+    wire: Wiretap,
+    terms: dict[str, object],
+) -> AsyncIterator[Lent]:
+    """MAIN lends the sandbox's titles to ada and grace, who are new to the vendor."""
+    await library.patron("ada")
+    await library.patron("grace")
+    async with lent(
+        library, collection, sandbox, today, http=wire.http,
+        **terms,  # type: ignore[arg-type] # what a test wants to set
+    ) as found:  # fmt: skip
+        yield found

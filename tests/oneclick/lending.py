@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+import httpx2
+
+from bibliobus.database import DatabaseError
 from bibliobus.ils import Origin
 from bibliobus.oneclick.accounts import Account
 from bibliobus.oneclick.client import Client
@@ -16,6 +19,7 @@ from bibliobus.oneclick.collection import OneClickCollection
 from bibliobus.oneclick.desk import Desk
 from bibliobus.oneclick.settings import CollectionSettings
 from bibliobus.sandbox.vendor import Vendor
+from bibliobus.sandbox.vendor.collection import Title
 from bibliobus.sandbox.vendor.patrons import Patron as Remote
 from tests.oneclick.collected import INSTITUTION, TOKEN, Collected, Today
 from tests.support import Library
@@ -84,23 +88,115 @@ class Lent:
             if title.medium == medium
         )
 
+    async def settled(self) -> None:
+        """Wait until nobody works on anything any more."""
+        while working := list(self.collection._working.values()):
+            await asyncio.wait(working, timeout=20)
+
+    def title(self, isbn: str) -> Title:
+        """What the vendor knows of a title."""
+        title = self.vendor.collection.find(isbn)
+        assert title is not None
+        return title
+
+    async def lent_at_the_vendor(self, patron: str, isbn: str) -> None:
+        """The patron, who has an account there, borrows by another way than ours."""
+        vendor = self.vendor
+        remote, title = await self.remote(patron), self.title(isbn)
+        vendor.lending.checkout(vendor.settings, remote, title, None, vendor.clock.today)
+
+    async def returned_at_the_vendor(self, patron: str, isbn: str) -> None:
+        """The patron gives back by another way than ours."""
+        self.vendor.lending.give_back(await self.remote(patron), self.title(isbn))
+
+    def lent_to_a_stranger(self, isbn: str) -> None:
+        """Somebody who is none of ours borrows a title, of which there is one copy only."""
+        vendor = self.vendor
+        vendor.set_copies(isbn, 1)
+        stranger = vendor.patrons.register(f"stranger{vendor.patrons.count()}")
+        title = self.title(isbn)
+        vendor.lending.checkout(vendor.settings, stranger, title, None, vendor.clock.today)
+
+    async def all_rows(self) -> dict[str, list[tuple[object, ...]]]:
+        """All that is in the database, by table; but for the words of titles."""
+        database, found = self.library.app.database, dict[str, list[tuple[object, ...]]]()
+        try:
+            names = await database.read(lambda tx: tx.rows(_TABLES_OF_SQLITE), self.library.id)
+        except DatabaseError:  # it is PostgreSQL
+            names = await database.read(lambda tx: tx.rows(_TABLES_OF_POSTGRES), self.library.id)
+        for (name,) in names:
+            if not name.startswith(_INDEX):
+                found[name] = await database.read(
+                    lambda tx, name=name: tx.rows(f"SELECT * FROM {name}"),  # type: ignore[misc]
+                    self.library.id,
+                )
+        return found
+
+    async def tables_with(self, words: str) -> set[str]:
+        """The tables of the database that have this somewhere in a row."""
+        return {
+            table
+            for table, rows in (await self.all_rows()).items()
+            if any(words in _text(value) for row in rows for value in row)
+        }
+
+
+_TABLES_OF_SQLITE = "SELECT name FROM sqlite_master WHERE type = 'table'"
+_TABLES_OF_POSTGRES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+_INDEX = "title_terms"  # what titles can be found by, which cannot be read whole
+
+
+def _text(value: object) -> str:
+    return bytes(value).decode("latin-1") if isinstance(value, bytes | memoryview) else str(value)
+
+
+async def at_once(seconds: float) -> None:
+    """Wait for nothing."""
+    await asyncio.sleep(0)
+
 
 @asynccontextmanager
 async def lent(
-    library: Library, collected: Collected, vendor: Vendor, today: Today, **settings: object
+    library: Library,
+    collected: Collected,
+    vendor: Vendor,
+    today: Today,
+    *,
+    http: httpx2.AsyncClient | None = None,
+    sleep: Callable[[float], Awaitable[None]] = at_once,
+    **settings: object,
 ) -> AsyncIterator[Lent]:
     """The collection, its titles imported, open for borrowing."""
     await collected.imported()
     await collected.availability()
-    async with reopened(library, collected, vendor, today, **settings) as found:
+    async with reopened(
+        library, collected, vendor, today, http=http, sleep=sleep, **settings
+    ) as found:
         yield found
 
 
 @asynccontextmanager
 async def reopened(
-    library: Library, collected: Collected, vendor: Vendor, today: Today, **settings: object
+    library: Library,
+    collected: Collected,
+    vendor: Vendor,
+    today: Today,
+    *,
+    http: httpx2.AsyncClient | None = None,
+    sleep: Callable[[float], Awaitable[None]] = at_once,
+    **settings: object,
 ) -> AsyncIterator[Lent]:
-    """The same, as another process finds it."""
+    """The same, as another process finds it.
+
+    Args:
+        library: Whose it is.
+        collected: Of which vendor, and how.
+        vendor: The sandbox.
+        today: What time it is.
+        http: Connections of the test's own.
+        sleep: How the collection waits.
+        settings: Others than the usual ones.
+    """
     its = collected.settings
     usual = {name: getattr(its, name) for name in CollectionSettings.__struct_fields__} | {
         "token": TOKEN,
@@ -110,10 +206,10 @@ async def reopened(
     desk = Desk(
         institution=INSTITUTION, collection=collected.name, settings=settings_of,
         zone=ZoneInfo("Europe/Paris"), database=library.app.database, ils=library.ils,
-        client=Client(settings_of, clock=today, sleep=lambda _: asyncio.sleep(0)),
+        client=Client(settings_of, http=http, clock=today, sleep=at_once),
         room=library.app.embedded[INSTITUTION].room, now=today,
     )  # fmt: skip
-    collection = OneClickCollection(desk, sleep=lambda _: asyncio.sleep(0))
+    collection = OneClickCollection(desk, sleep=sleep)
     try:
         yield Lent(collection, vendor, library, today, collected)
     finally:

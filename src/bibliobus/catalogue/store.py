@@ -36,6 +36,14 @@ class Known(NamedTuple):
     withdrawn: bool
 
 
+class There(NamedTuple):
+    """What changes from day to day of a title that is there."""
+
+    key: int
+    owned: bool | None
+    available: bool | None
+
+
 class Found(NamedTuple):
     """A title as it stands in the catalogue."""
 
@@ -91,6 +99,19 @@ def known_titles(tx: Transaction, collection: str) -> dict[str, Known]:
     return {
         isbn: Known(key, media[medium], mark, _flag(owned), _flag(available), bool(withdrawn))
         for isbn, key, medium, mark, owned, available, withdrawn in rows
+    }
+
+
+def there(tx: Transaction, collection: str, medium: Medium) -> dict[str, There]:
+    """The titles of a collection and medium that are not withdrawn, by ISBN."""
+    rows = tx.rows(
+        "SELECT isbn, key, owned, available FROM titles WHERE institution = :institution"
+        " AND collection = :collection AND medium = :medium AND withdrawn_at IS NULL",
+        collection=collection,
+        medium=medium.value,
+    )
+    return {
+        isbn: There(key, _flag(owned), _flag(available)) for isbn, key, owned, available in rows
     }
 
 
@@ -174,13 +195,15 @@ def read(tx: Transaction, keys: Iterable[int]) -> list[Found]:
     return [_found(*row) for row in rows]
 
 
-def title_of(tx: Transaction, collection: str, isbn: str) -> Found | None:
-    """A title of a collection, unless it is withdrawn."""
+def title_of(
+    tx: Transaction, collection: str, isbn: str, *, also_withdrawn: bool = False
+) -> Found | None:
+    """A title of a collection, unless it is withdrawn: those are only for who still has them."""
     row = tx.row(
         "SELECT key, collection, record, owned, available, title, author, language FROM titles"
         " WHERE institution = :institution AND collection = :collection AND isbn = :isbn"
-        " AND withdrawn_at IS NULL",
-        collection=collection, isbn=isbn,
+        " AND (withdrawn_at IS NULL OR :also_withdrawn)",
+        collection=collection, isbn=isbn, also_withdrawn=also_withdrawn,
     )  # fmt: skip
     return None if row is None else _found(*row)
 

@@ -20,7 +20,7 @@ from bibliobus.ils.policy import Policies
 A_MOMENT = timedelta(minutes=10)  # in which a transaction can be undone, or be a repeat
 
 
-def nowhere(tx: Transaction, patron: str) -> int:
+def nowhere(tx: Transaction, patron: str, now: datetime) -> int:
     """Nobody else lends here."""
     return 0
 
@@ -33,7 +33,7 @@ class Call:
     policies: Policies
     origin: Origin
     clock: Callable[[], datetime]
-    elsewhere: Callable[[Transaction, str], int] = nowhere
+    elsewhere: Callable[[Transaction, str, datetime], int] = nowhere
     """How many loans a patron, by `Patron.internal_id`, has with other lenders."""
     now: datetime = field(init=False)
     event: int | None = None  # the last one written

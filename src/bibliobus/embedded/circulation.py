@@ -293,7 +293,7 @@ def room(call: Call, patron: StoredPatron) -> int | None:
     limit = call.policies.limits(patron.record.ptype).shelf_limit
     if limit is None:
         return None
-    return limit - patron.record.charged_count - call.elsewhere(call.tx, str(patron.key))
+    return limit - patron.record.charged_count - call.elsewhere(call.tx, str(patron.key), call.now)
 
 
 def _check_renewable(

@@ -82,7 +82,7 @@ class EmbeddedILS:
         database: Database,
         verifier: Verifier,
         clock: Callable[[], datetime] = _now,
-        elsewhere: Callable[[Transaction, str], int] = nowhere,
+        elsewhere: Callable[[Transaction, str, datetime], int] = nowhere,
     ) -> None:
         """Nothing is read yet.
 

@@ -25,7 +25,6 @@ from bibliobus.database import Transaction, to_database
 from bibliobus.ils.errors import PatronNotFound
 from bibliobus.ils.records import Patron
 from bibliobus.ils.secret import Secret
-from bibliobus.oneclick.account_calls import CreatedPatron
 from bibliobus.oneclick.desk import Desk, name_of
 from bibliobus.oneclick.errors import AccountExists, BadAnswer, BearerRefused
 from bibliobus.oneclick.requests import NewPatron
@@ -45,6 +44,7 @@ class Account(NamedTuple):
     alias: str
     remote_id: int | None
     agreed: frozenset[str]
+    card: str  # by which the ILS found them last
 
 
 class Accounts:
@@ -65,7 +65,7 @@ class Accounts:
         try:
             return await work(await self.remote_id(patron))
         except PatronNotFound:
-            await self._desk.write(lambda tx: _set_id(tx, self._desk, name_of(patron), None))
+            await self._keep_id(patron, None)
         try:
             return await work(await self.remote_id(patron))
         except PatronNotFound:
@@ -91,17 +91,42 @@ class Accounts:
 
         await self._desk.write(work)
 
+    async def is_there(self, patron: Patron) -> bool:
+        """Whether a patron has an account at the vendor, who is asked if that is not known."""
+        async with self._turn(patron):
+            account = await self.known(patron)
+            return account is not None and await self._found_id(patron, account) is not None
+
     async def remote_id(self, patron: Patron) -> int:
         """The vendor's number for a patron, who has an account from now on."""
-        lock = self._making.setdefault(name_of(patron), asyncio.Lock())
-        async with lock:  # two calls at once would make two accounts
+        async with self._turn(patron):  # two calls at once would make two accounts
             account = await self.known(patron) or await self._begun(patron)
-            if account.remote_id is not None:
-                return account.remote_id
-            found = await self._desk.client.find_patron(account.alias)
-            remote_id = found.patron_id if found else await self._made(patron, account)
-            await self._desk.write(lambda tx: _set_id(tx, self._desk, name_of(patron), remote_id))
+            remote_id = await self._found_id(patron, account)
+            if remote_id is None:
+                await self._create(patron, account)
+                # Whoever says that they made it and did not may give its number to another patron.
+                remote_id = await self._found_id(patron, account)
+            if remote_id is None:
+                raise BadAnswer(
+                    "the vendor does not know the account that it made", may_stand=False
+                )
             return remote_id
+
+    async def _found_id(self, patron: Patron, account: Account) -> int | None:
+        """The vendor's number for an account, if it was made already."""
+        if account.remote_id is not None:
+            return account.remote_id
+        found = await self._desk.client.find_patron(account.alias)
+        if found is None:
+            return None
+        await self._keep_id(patron, found.patron_id)
+        return found.patron_id
+
+    async def _keep_id(self, patron: Patron, remote_id: int | None) -> None:
+        await self._desk.write(lambda tx: _set_id(tx, self._desk, name_of(patron), remote_id))
+
+    def _turn(self, patron: Patron) -> asyncio.Lock:
+        return self._making.setdefault(name_of(patron), asyncio.Lock())
 
     async def _begun(self, patron: Patron) -> Account:
         return await self._desk.write(lambda tx: begin(tx, self._desk, patron))
@@ -135,32 +160,20 @@ class Accounts:
             del self._tokens[name]
         self._tokens[name_of(patron)] = token, now + TOKEN_LIFE
 
-    async def _made(self, patron: Patron, account: Account) -> int:
-        """Make an account; its number, as a lookup tells it. A vendor that says that it made one
-        and did not may give that number to somebody else, who would share our patron's loans."""
-        await self._create(patron, account)
-        found = await self._desk.client.find_patron(account.alias)
-        if found is None:
-            raise BadAnswer("the vendor does not know the account that it made", may_stand=False)
-        return found.patron_id
-
     async def _create(self, patron: Patron, account: Account) -> None:
         """Make an account. If card or e-mail address are somebody's there already, it is made
         without them."""
         shared = account.agreed & frozenset(self._desk.settings.shares)
         try:
-            made = await self._desk.client.create_patron(self._described(patron, account, shared))
+            await self._desk.client.create_patron(self._described(patron, account, shared))
         except AccountExists:
-            if await self._desk.client.find_patron(account.alias) is not None:
-                return  # it is ours: an answer was lost
-            made = await self._create_nobody(patron, account)
-        if made.bearer is not None:
-            self._keep(patron, made.bearer)
+            if await self._desk.client.find_patron(account.alias) is None:  # or an answer was lost
+                await self._create_nobody(patron, account)
 
-    async def _create_nobody(self, patron: Patron, account: Account) -> CreatedPatron:
+    async def _create_nobody(self, patron: Patron, account: Account) -> None:
         try:
             described = self._described(patron, account, frozenset())
-            return await self._desk.client.create_patron(described)
+            await self._desk.client.create_patron(described)
         except AccountExists:
             raise BadAnswer("the vendor makes no account for a new name", may_stand=False) from None
 
@@ -194,18 +207,23 @@ def begin(tx: Transaction, desk: Desk, patron: Patron) -> Account:
         )  # fmt: skip
         account = _account(tx, desk, name)
     assert account is not None  # noqa: S101 - it was written a line before
+    if account.card != patron.id:
+        tx.run(
+            f"UPDATE remote_patrons SET card = :card{_ROW}",  # noqa: S608 - constant
+            collection=desk.collection, patron=name, card=patron.id,
+        )  # fmt: skip
     return account
 
 
 def _account(tx: Transaction, desk: Desk, patron: str) -> Account | None:
     row = tx.row(
-        f"SELECT alias, remote_id, agreed FROM remote_patrons{_ROW}",  # noqa: S608 - constant
+        f"SELECT alias, remote_id, agreed, card FROM remote_patrons{_ROW}",  # noqa: S608 - constant
         collection=desk.collection, patron=patron,
     )  # fmt: skip
     if row is None:
         return None
-    alias, remote_id, agreed = row
-    return Account(alias, remote_id, frozenset(agreed.split()))
+    alias, remote_id, agreed, card = row
+    return Account(alias, remote_id, frozenset(agreed.split()), card)
 
 
 def _set_id(tx: Transaction, desk: Desk, patron: str, remote_id: int | None) -> None:

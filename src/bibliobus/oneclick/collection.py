@@ -19,7 +19,7 @@ import msgspec
 
 from bibliobus.catalogue import store
 from bibliobus.catalogue.isbn import isbn_in
-from bibliobus.catalogue.store import LENDABLE, Found
+from bibliobus.catalogue.store import Found, is_lent
 from bibliobus.database import Transaction
 from bibliobus.ils import errors
 from bibliobus.ils.blocks import blocks_of
@@ -127,12 +127,21 @@ class OneClickCollection:
         return None if found is None else as_item(found)
 
     async def patron_account(self, patron_id: str) -> PatronAccount:
-        entries = await self._entries(await self._desk.patron(patron_id))
-        loans = [loan_of(self._desk, each) for each in entries if each.kind is shelf.Kind.LOAN]
-        return PatronAccount(
-            loans=tuple(sorted(loans, key=lambda loan: loan.due_at)),
-            holds=tuple(hold_of(each) for each in entries if each.kind is shelf.Kind.HOLD),
-        )
+        return await self.account_of(await self._desk.patron(patron_id))
+
+    async def account_of(self, patron: Patron) -> PatronAccount:
+        name, collection = name_of(patron), self._desk.collection
+
+        def account(tx: Transaction) -> PatronAccount:
+            entries = shelf.of_patron(tx, collection, name, self._desk.now())
+            loans = [loan_of(self._desk, each) for each in entries if each.kind is shelf.Kind.LOAN]
+            return PatronAccount(
+                loans=tuple(sorted(loans, key=lambda loan: loan.due_at)),
+                holds=tuple(hold_of(each) for each in entries if each.kind is shelf.Kind.HOLD),
+                under_way=tuple(intents.under_way(tx, collection, name)),
+            )
+
+        return await self._desk.read(account)
 
     # -------------------------------------------------------- transactions
 
@@ -163,7 +172,7 @@ class OneClickCollection:
                 if not renewal_allowed:
                     raise AlreadyOnLoan(patron=patron, item=item)
                 return self._renewal(patron, item, entry)
-            if found.title.medium not in LENDABLE or found.owned is False:
+            if not is_lent(found):
                 raise NotForLoan(patron=patron, item=item)
             room = self._desk.room(tx, patron.id)
             if room is not None and room < 1:
@@ -217,16 +226,16 @@ class OneClickCollection:
             return await self._result(CheckinResult, first, None)
         found = await self._found(isbn)
         if patron_id is not None:
-            patron: Patron | None = await self._desk.patron(patron_id)
+            patron = await self._desk.ils.find_patron(patron_id)
         else:
             patron = await self._only_borrower(isbn, found)
-        if patron is None and found is None:
-            raise ItemNotFound
-        item = Item(id=isbn, title_id=isbn) if found is None else as_item(found)
         if patron is None:
-            raise NotOnLoan(item=item)
+            raise ItemNotFound if found is None else NotOnLoan(item=as_item(found))
+        item = Item(id=isbn, title_id=isbn) if found is None else as_item(found)
 
         def check(tx: Transaction, entry: Entry | None) -> Wanted:
+            if entry is None and found is None:
+                raise ItemNotFound(patron=patron)
             if entry is None or entry.kind is not shelf.Kind.LOAN:
                 raise NotOnLoan(patron=patron, item=item)
             return Wanted(Kind.CHECKIN)
@@ -260,7 +269,7 @@ class OneClickCollection:
             if entry is not None:
                 held = entry.kind is shelf.Kind.HOLD
                 raise (AlreadyOnHold if held else AlreadyBorrowed)(patron=patron, item=item)
-            if not patron.hold_ok or found.title.medium not in LENDABLE or found.owned is False:
+            if not patron.hold_ok or not is_lent(found):
                 raise HoldNotAllowed(patron=patron, item=item)
             return Wanted(Kind.ADD_HOLD)
 
@@ -303,7 +312,7 @@ class OneClickCollection:
     # -------------------------------------------------------- files, bookmarks, wishes
 
     async def formats(self, patron_id: str, item_id: str) -> Sequence[Format]:
-        return await self._files.formats(await self._desk.patron(patron_id), _isbn(item_id))
+        return await self._files.formats(await self._reader(patron_id), _isbn(item_id))
 
     async def fulfil(
         self,
@@ -314,20 +323,20 @@ class OneClickCollection:
         part: int | None = None,
         origin: Origin,
     ) -> Fulfilment:
-        patron = await self._desk.patron(patron_id)
+        patron = await self._reader(patron_id)
         return await self._files.fulfil(patron, _isbn(item_id), media_type, part)
 
     async def audiobook(self, patron_id: str, item_id: str) -> Audiobook:
-        return await self._files.audiobook(await self._desk.patron(patron_id), _isbn(item_id))
+        return await self._files.audiobook(await self._reader(patron_id), _isbn(item_id))
 
     async def bookmark(self, patron_id: str, item_id: str) -> Bookmark | None:
-        loan = await self._files.loan(await self._desk.patron(patron_id), _isbn(item_id))
+        loan = await self._files.loan(await self._reader(patron_id), _isbn(item_id))
         return await self._desk.read(lambda tx: bookmarks.of_loan(tx, loan.key))
 
     async def keep_bookmark(
         self, patron_id: str, item_id: str, bookmark: Bookmark, *, origin: Origin
     ) -> None:
-        loan = await self._files.loan(await self._desk.patron(patron_id), _isbn(item_id))
+        loan = await self._files.loan(await self._reader(patron_id), _isbn(item_id))
         await self._desk.write(lambda tx: bookmarks.keep(tx, loan.key, bookmark))
 
     async def wishlist(self, patron_id: str) -> Sequence[Wish]:
@@ -356,6 +365,8 @@ class OneClickCollection:
     # -------------------------------------------------------- beyond the port
 
     async def signed_in(self, patron_id: str) -> None:
+        if self._reconciler.is_fresh(patron_id):  # terminals ask for a patron again and again
+            return
         with contextlib.suppress(CirculationError):  # then there is nothing to be compared
             await self._reconciler.signed_in(await self._desk.patron(patron_id))
 
@@ -427,7 +438,11 @@ class OneClickCollection:
             return self._begun(tx, patron, item, origin, check, kinds)
 
         intent = await self._desk.write(work)
-        return await self._result(result_type, intent, patron)
+        try:
+            return await self._result(result_type, intent, patron)
+        except Refused as refused:  # the vendor does not say of whom and what
+            refused.patron, refused.item = patron, refused.item or item
+            raise
 
     def _begun(
         self,
@@ -527,6 +542,17 @@ class OneClickCollection:
             raise WrongPIN
         return patron
 
+    async def _reader(self, patron_id: str) -> Patron:
+        """Somebody who may have something on loan.
+
+        Raises:
+            NotOnLoan: Nobody has this card.
+        """
+        patron = await self._desk.ils.find_patron(patron_id)
+        if patron is None:
+            raise NotOnLoan
+        return patron
+
     def _check_supports(self, operation: str) -> None:
         if not self._desk.ils.supports(operation):
             raise NotSupported(f"{operation} is switched off")
@@ -579,7 +605,8 @@ class OneClickCollection:
         Raises:
             NotTakenHere: Several have.
         """
-        rows = await self._desk.read(lambda tx: shelf.borrowers(tx, self._desk.collection, isbn))
+        collection, now = self._desk.collection, self._desk.now()
+        rows = await self._desk.read(lambda tx: shelf.borrowers(tx, collection, isbn, now))
         if len(rows) > 1:
             raise NotTakenHere(
                 "Please scan your card first: several readers have this title.",

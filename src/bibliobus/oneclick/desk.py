@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
+import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -17,12 +17,11 @@ from bibliobus.ils.records import Patron
 from bibliobus.oneclick.client import Client
 from bibliobus.oneclick.settings import CollectionSettings
 
-logger = logging.getLogger(__name__)
-
 T = TypeVar("T")
 Room = Callable[[Transaction, str], int | None]
 
 LAST_MOMENT = time(23, 59, 59)
+HOPS = 4  # to the database at a time: if hundreds borrow at once, terminals need not wait for all
 
 
 def now_in_utc() -> datetime:
@@ -50,6 +49,7 @@ class Desk:
     """How many more loans a patron, by card, may have of all lenders together; in a transaction in
     which nobody else lends them anything. See `EmbeddedILS.room`."""
     now: Callable[[], datetime] = now_in_utc
+    gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(HOPS))
 
     async def patron(self, patron_id: str) -> Patron:
         """Who has this card, by the ILS.
@@ -69,6 +69,11 @@ class Desk:
     def end_of(self, day: date) -> datetime:
         """When a loan ends of which the vendor tells the last day: by the library's clock."""
         return datetime.combine(day, LAST_MOMENT, self.zone).astimezone(UTC)
+
+    @property
+    def asks_for_days(self) -> bool:
+        """Whether loans of some medium are to be shorter than was agreed."""
+        return any(self.days(medium) is not None for medium in (Medium.EBOOK, Medium.EAUDIO))
 
     def days(self, medium: Medium) -> int | None:
         """For how many days to ask; None: for as many as were agreed, since one may only ask for
@@ -90,7 +95,8 @@ class Desk:
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """As `Database.read`, in the institution's name, with the port's errors."""
         try:
-            return await self.database.read(work, self.institution)
+            async with self.gate:
+                return await self.database.read(work, self.institution)
         except CirculationError:
             raise
         except DatabaseError as error:
@@ -99,10 +105,11 @@ class Desk:
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """As `Database.write`, likewise; once more, if somebody else wrote the same just now."""
         try:
-            try:
-                return await self.database.write(work, self.institution)
-            except Conflict:
-                return await self.database.write(work, self.institution)
+            async with self.gate:
+                try:
+                    return await self.database.write(work, self.institution)
+                except Conflict:
+                    return await self.database.write(work, self.institution)
         except CirculationError:
             raise
         except DatabaseError as error:

@@ -14,6 +14,7 @@ from datetime import timedelta
 
 from bibliobus.catalogue import store
 from bibliobus.catalogue.records import Medium, Role, Title
+from bibliobus.catalogue.store import Found
 from bibliobus.ils.errors import FormatNotOffered, NotOnLoan, PartNotFound
 from bibliobus.ils.records import Audiobook, AudiobookPart, Format, Fulfilment, Patron
 from bibliobus.oneclick import shelf
@@ -39,7 +40,7 @@ class Files:
     async def formats(self, patron: Patron, isbn: str) -> Sequence[Format]:
         """See `DigitalCollection.formats`."""
         await self.loan(patron, isbn)
-        found = await self._desk.read(lambda tx: store.title_of(tx, self._desk.collection, isbn))
+        found = await self._title(isbn)
         return offered(found.title) if found is not None else FORMATS[Medium.EBOOK]
 
     async def fulfil(
@@ -71,7 +72,7 @@ class Files:
         if not _is_audio(lent):
             raise FormatNotOffered("This is no audiobook.")
         _check_open(lent)
-        found = await self._desk.read(lambda tx: store.title_of(tx, self._desk.collection, isbn))
+        found = await self._title(isbn)
         images = {image.name: image.url for image in lent.images or ()}
         return Audiobook(
             isbn=isbn,
@@ -116,6 +117,12 @@ class Files:
             if row.isbn == isbn:
                 return row
         raise NotOnLoan(patron=patron)
+
+    async def _title(self, isbn: str) -> Found | None:
+        """What is lent, which may have left the catalogue since."""
+        return await self._desk.read(
+            lambda tx: store.title_of(tx, self._desk.collection, isbn, also_withdrawn=True)
+        )
 
     async def _linked(
         self, patron: Patron, files: Sequence[LoanFile], *, otherwise: Format

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from bibliobus.database import Transaction, from_database, to_database
 from bibliobus.database.leases import is_gone, this_process
-from bibliobus.ils.records import Origin
+from bibliobus.ils.records import Origin, UnderWay
 
 A_MOMENT = timedelta(minutes=10)  # in which the same from another connection is a repeat
 HELD = timedelta(minutes=2)  # by a process elsewhere that says nothing
@@ -127,6 +127,22 @@ def open_one(tx: Transaction, collection: str, patron: str, isbn: str) -> Intent
     return None if row is None else _intent(*row)
 
 
+def under_way(tx: Transaction, collection: str, patron: str) -> list[UnderWay]:
+    """All that is under way for a patron, the oldest first."""
+    rows = tx.rows(
+        "SELECT intents.isbn, COALESCE(title, intents.isbn), kind, begun_at FROM intents"
+        " LEFT JOIN titles ON titles.institution = intents.institution"
+        " AND titles.collection = intents.collection AND titles.isbn = intents.isbn"
+        " WHERE intents.institution = :institution AND intents.collection = :collection"
+        " AND patron = :patron AND settled_at IS NULL ORDER BY intents.key",
+        collection=collection, patron=patron,
+    )  # fmt: skip
+    return [
+        UnderWay(item_id=isbn, title_id=title, change=kind, since_at=from_database(begun_at))
+        for isbn, title, kind, begun_at in rows
+    ]
+
+
 def repeated(
     tx: Transaction,
     collection: str,
@@ -227,7 +243,7 @@ def forget(tx: Transaction, before: datetime, at_once: int) -> bool:
     return at_once == tx.run(
         "UPDATE intents SET patron = NULL, card = NULL, result = NULL, request_key = NULL,"
         " connection = NULL, due_before = NULL, begun_at = begun_at - begun_at % :day,"
-        " settled_at = settled_at - settled_at % :day"
+        " settled_at = settled_at - settled_at % :day, again_at = again_at - again_at % :day"
         " WHERE institution = :institution AND key IN (SELECT key FROM intents"
         " WHERE institution = :institution AND patron IS NOT NULL AND settled_at < :before"
         " ORDER BY key LIMIT :at_once)",

@@ -71,15 +71,15 @@ class Lending:
     ) -> None:
         self._desk, self._accounts, self._sleep = desk, accounts, sleep
 
-    async def lists(self, patron: Patron) -> Lists:
-        """All that the vendor has of a patron; nothing, of one who has no account there."""
-        account = await self._accounts.known(patron)
-        if account is None:
+    async def lists(self, patron: Patron, *, with_holds: bool = True) -> Lists:
+        """All that the vendor has of a patron, or all loans; nothing, of one who has no account
+        there."""
+        if not await self._accounts.is_there(patron):
             return Lists({}, {})
 
         async def both(remote_id: int) -> Lists:
             loans = await self._desk.client.checkouts(remote_id)
-            holds = await self._desk.client.holds(remote_id)
+            holds = await self._desk.client.holds(remote_id) if with_holds else ()
             return Lists(self._by_isbn(loans), self._by_isbn(holds))
 
         return await self._accounts.with_id(patron, both)
@@ -93,6 +93,7 @@ class Lending:
         """
         sure = intent.attempts == 0  # that the vendor has not heard of it
         refusal: Refused | None = None
+        given_up = False
         for pause in PAUSES:
             await self._sleep(pause)
             try:
@@ -102,8 +103,8 @@ class Lending:
                         return settled
                     if refusal is not None:
                         return await self._refused(intent, refusal)
-                    if not self._may_call_again(intent):
-                        return await self._give_up(intent)
+                    if given_up := not self._may_call_again(intent):
+                        break
                 if not await self._call_begins(intent):
                     break
                 refusal = await self._call(intent, patron)
@@ -119,7 +120,7 @@ class Lending:
                     raise
                 logger.info("intent %d: %s", intent.key, error)
                 sure = False
-        return await self._leave(intent)
+        return await (self._give_up(intent) if given_up else self._leave(intent))
 
     # -------------------------------------------------------- calling
 
@@ -151,9 +152,9 @@ class Lending:
         return None
 
     async def _days(self, intent: Intent) -> int | None:
-        if intent.kind not in (Kind.CHECKOUT, Kind.RENEW):
+        if intent.kind not in (Kind.CHECKOUT, Kind.RENEW) or not self._desk.asks_for_days:
             return None
-        found = await self._title(intent)
+        found = await self._title(intent, also_withdrawn=True)
         return self._desk.days(Medium.EBOOK if found is None else found.title.medium)
 
     def _may_call_again(self, intent: Intent) -> bool:
@@ -169,7 +170,8 @@ class Lending:
         self, intent: Intent, patron: Patron, *, said_yes: bool = False
     ) -> Intent | None:
         """Apply an intent if the vendor has done it; None: it has no trace of it."""
-        lists = await self.lists(patron)
+        about_loans = intent.kind in (Kind.CHECKOUT, Kind.RENEW, Kind.CHECKIN)
+        lists = await self.lists(patron, with_holds=not about_loans)
         loan, hold = lists.loans.get(intent.isbn), lists.holds.get(intent.isbn)
         match intent.kind:
             case Kind.CHECKOUT if loan is not None:
@@ -179,7 +181,7 @@ class Lending:
             case Kind.ADD_HOLD if (there := loan or hold) is not None:
                 return await self._apply(intent, patron, there)
             case Kind.CHECKIN if loan is None:
-                return await self._apply(intent, patron, hold)
+                return await self._apply(intent, patron, None)
             case Kind.CANCEL_HOLD if hold is None or loan is not None:
                 return await self._apply(intent, patron, loan)
         return None
@@ -240,12 +242,15 @@ class Lending:
         """Settle an intent that the vendor refused, and say why."""
         found = await self._title(intent)
 
-        def work(tx: Transaction) -> None:
+        def work(tx: Transaction) -> Intent:
             intents.settle(tx, intent, State.REFUSED, self._desk.now(), reason=refusal.reason)
             if isinstance(refusal, NoCopyAvailable) and found is not None:
                 store.set_flags(tx, {found.key: (True, False)})  # it was stale
+            return _now(tx, intent)
 
-        await self._desk.write(work)
+        settled = await self._desk.write(work)
+        if settled.state is State.APPLIED:  # by another process, which has seen more
+            return settled
         raise refusal
 
     async def _refuse(self, intent: Intent, reason: str) -> None:
@@ -265,9 +270,10 @@ class Lending:
         await self._desk.write(lambda tx: intents.leave(tx, intent, again_at))
         raise BeingConfirmed("the vendor has not said what came of it")
 
-    async def _title(self, intent: Intent) -> Found | None:
+    async def _title(self, intent: Intent, *, also_withdrawn: bool = False) -> Found | None:
+        collection, isbn = self._desk.collection, intent.isbn
         return await self._desk.read(
-            lambda tx: store.title_of(tx, self._desk.collection, intent.isbn)
+            lambda tx: store.title_of(tx, collection, isbn, also_withdrawn=also_withdrawn)
         )
 
 

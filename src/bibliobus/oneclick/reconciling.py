@@ -10,9 +10,10 @@ Source: spec/reliability 4.5, C2, I25 and I26.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from bibliobus.database import Transaction, from_database, to_database
 from bibliobus.ils.errors import PatronNotFound, Unavailable
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 AT_ONCE = 200  # rows that are forgotten in one transaction
 SOME = 50  # patrons that are looked for at a time
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Reconciler:
@@ -49,6 +51,7 @@ class Reconciler:
         self._desk, self._lending, self._in_turn, self._sleep = desk, lending, in_turn, sleep
         self._wanted: dict[str, Patron] = {}  # who is here, in the order they came
         self._came = asyncio.Event()
+        self._looked: dict[str, datetime] = {}  # when somebody was here, by card
 
     async def compare(self, patron: Patron) -> None:
         """Make our mirror of a patron what the vendor has now.
@@ -75,16 +78,23 @@ class Reconciler:
 
         return await self._desk.write(work)
 
+    def is_fresh(self, card: str) -> bool:
+        """Whether a patron was here a short time ago, so that there is nothing to be compared."""
+        return self._looked.get(card, _NEVER) > self._long_ago()
+
     async def signed_in(self, patron: Patron) -> None:
         """Compare a patron's shelf soon, unless that was done a short time ago, or they have no
         account at the vendor."""
-        if name_of(patron) in self._wanted:
-            return
-        since = self._desk.now() - timedelta(minutes=self._desk.settings.reconciled_minutes)
+        long_ago = self._long_ago()
+        self._looked = {card: at for card, at in self._looked.items() if at > long_ago}
+        self._looked[patron.id] = self._desk.now()
         compared = await self._desk.read(lambda tx: _compared_at(tx, self._desk, name_of(patron)))
-        if compared is not None and (compared == 0 or from_database(compared) < since):
+        if compared is not None and from_database(compared) <= long_ago:
             self._wanted[name_of(patron)] = patron
             self._came.set()
+
+    def _long_ago(self) -> datetime:
+        return self._desk.now() - timedelta(minutes=self._desk.settings.reconciled_minutes)
 
     async def compare_wanted(self) -> None:
         """Wait until somebody is here, and compare the shelves of all who are."""
@@ -120,11 +130,13 @@ class Reconciler:
                 await self._sleep(0)
 
     async def patron(self, name: str, card: str) -> Patron:
-        """Whom one of our rows is about; what is left of them, if the ILS knows them no more."""
-        try:
-            return await self._desk.patron(card)
-        except PatronNotFound:
-            return Patron(id=card, name="", internal_id=name)
+        """Whom one of our rows is about; what is left of them, if the ILS knows them no more, or
+        somebody else has their card now."""
+        with contextlib.suppress(PatronNotFound):
+            found = await self._desk.patron(card)
+            if name_of(found) == name:
+                return found
+        return Patron(id=card, name="", internal_id=name)
 
     async def take(self) -> Intent | None:
         """An open intent that nobody works on, held by us from now on."""
@@ -140,7 +152,7 @@ class Reconciler:
 
 
 def _compared_at(tx: Transaction, desk: Desk, patron: str) -> int | None:
-    """When a shelf was compared last; 0: never; None: the patron never borrowed here."""
+    """When a shelf was compared last, 0 if never; None: the patron never borrowed here."""
     row = tx.row(
         "SELECT COALESCE(compared_at, 0) FROM remote_patrons WHERE institution = :institution"
         " AND collection = :collection AND patron = :patron",

@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from bibliobus.catalogue import store
-from bibliobus.catalogue.store import LENDABLE, Found
+from bibliobus.catalogue.store import Found, is_lent
 from bibliobus.database import Transaction
 from bibliobus.ils.records import (
     CheckinResult,
@@ -91,7 +91,7 @@ def as_item(found: Found) -> Item:
     """A title of the catalogue as an item: many may have it at a time, so it has no due date."""
     title = found.title
     status = CirculationStatus.AVAILABLE
-    if title.medium not in LENDABLE or found.owned is False:
+    if not is_lent(found):
         status = CirculationStatus.OTHER
     elif found.available is False:
         status = CirculationStatus.CHARGED

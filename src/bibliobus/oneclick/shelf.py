@@ -77,29 +77,46 @@ def entry_of(tx: Transaction, collection: str, patron: str, isbn: str) -> Entry 
     return None if row is None else _entry(*row)
 
 
-def borrowers(tx: Transaction, collection: str, isbn: str) -> list[tuple[str, str]]:
+def borrowers(tx: Transaction, collection: str, isbn: str, now: datetime) -> list[tuple[str, str]]:
     """Who has a title on loan: each by the ILS's own name, and by card."""
     rows = tx.rows(
         "SELECT shelf.patron, card FROM digital_shelf AS shelf JOIN remote_patrons AS remote"
         " ON remote.institution = shelf.institution AND remote.collection = shelf.collection"
         " AND remote.patron = shelf.patron WHERE shelf.institution = :institution"
         " AND ended_at IS NULL AND shelf.collection = :collection AND isbn = :isbn"
-        " AND kind = 'loan' ORDER BY shelf.key",
-        collection=collection, isbn=isbn,
+        " AND kind = 'loan' AND (due_at IS NULL OR due_at >= :now) ORDER BY shelf.key",
+        collection=collection, isbn=isbn, now=to_database(now),
     )  # fmt: skip
     return [(patron, card) for patron, card in rows]
 
 
-def loans_in_all(tx: Transaction, patron: str) -> int:
+def loans_in_all(tx: Transaction, patron: str, now: datetime) -> int:
     """How many loans a patron has of all collections, with those that are on their way."""
     row = tx.row(
         "SELECT (SELECT count(*) FROM digital_shelf WHERE institution = :institution"
-        " AND patron = :patron AND ended_at IS NULL AND kind = 'loan')"
+        " AND patron = :patron AND ended_at IS NULL AND kind = 'loan'"
+        " AND (due_at IS NULL OR due_at >= :now))"
         " + (SELECT count(*) FROM intents WHERE institution = :institution AND patron = :patron"
         " AND settled_at IS NULL AND kind = 'checkout')",
-        patron=patron,
-    )
+        patron=patron, now=to_database(now),
+    )  # fmt: skip
     return int(row[0]) if row else 0
+
+
+def counts(tx: Transaction, collection: str) -> dict[str, int]:
+    """How many patrons have an account at the vendor, what they have, and what is under way."""
+    row = tx.row(
+        "SELECT (SELECT count(*) FROM remote_patrons WHERE institution = :institution"
+        " AND collection = :collection AND remote_id IS NOT NULL),"
+        " (SELECT count(*) FROM digital_shelf WHERE institution = :institution"
+        " AND collection = :collection AND kind = 'loan' AND ended_at IS NULL),"
+        " (SELECT count(*) FROM digital_shelf WHERE institution = :institution"
+        " AND collection = :collection AND kind = 'hold' AND ended_at IS NULL),"
+        " (SELECT count(*) FROM intents WHERE institution = :institution"
+        " AND collection = :collection AND settled_at IS NULL)",
+        collection=collection,
+    )
+    return dict(zip(("patrons", "loans", "holds", "under_way"), row or (), strict=True))
 
 
 def keep(
@@ -222,7 +239,7 @@ def forget(tx: Transaction, before: datetime, at_once: int) -> bool:
 
     What remains says which title was lent on which day, for statistics."""
     return at_once == tx.run(
-        "UPDATE digital_shelf SET patron = NULL, transaction_id = NULL,"
+        "UPDATE digital_shelf SET patron = NULL, transaction_id = NULL, missed_at = NULL,"
         " since_at = since_at - since_at % :day, due_at = due_at - due_at % :day,"
         " changed_at = changed_at - changed_at % :day, ended_at = ended_at - ended_at % :day"
         " WHERE institution = :institution AND key IN (SELECT key FROM digital_shelf"
