@@ -94,6 +94,12 @@ def act(
     raise ValueError(what)
 
 
+async def introduce(lending: Lent, patron: str) -> None:
+    """Let the vendor have an account for a patron, who has not borrowed there yet."""
+    who = await lending.collection._desk.patron(patron)
+    await lending.collection._accounts.remote_id(who)
+
+
 @dataclass
 class Reader:
     """One flow: a patron, a title, and what became of the two."""
@@ -200,10 +206,10 @@ class Reader:
         return sorted(day_of(loan.due_at) for loan in account.loans)
 
     async def due_at_the_vendor(self) -> list[str]:
-        remote = await self.lending.remote(self.patron)
-        return sorted(
-            loan.expires_on.isoformat() for loan in self.lending.vendor.lending.loans(remote)
-        )
+        account = await self.lending.account(self.patron)
+        its = self.lending.vendor.patrons.look_up(account.alias)
+        loans = [] if its is None else self.lending.vendor.lending.loans(its)
+        return sorted(loan.expires_on.isoformat() for loan in loans)
 
 
 Story = Callable[[Reader, Random], Awaitable[None]]
