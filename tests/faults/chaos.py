@@ -264,7 +264,9 @@ async def gives_back(reader: Reader, chance: Random) -> None:
 
 
 async def borrows_again(reader: Reader, chance: Random) -> None:
+    """Likewise: a return that the vendor does late would end the next loan."""
     await gives_back(reader, chance)
+    await asyncio.sleep(SLOW)
     await borrows(reader, chance)
 
 
