@@ -127,7 +127,7 @@ async def some_flows(servers: list[Lent], numbers: range) -> list[Flow]:
         reader = Reader(lending, f"r{number}", isbn)
         await first.collection.agree(reader.patron, frozenset())
         if chance.random() < 0.5:
-            await first.collection.reconcile(reader.patron)  # which makes an account
+            await first.has_an_account(reader.patron)
         return Flow(seed, reader, chance.choice([*STORIES]), chance)
 
     return await asyncio.gather(*(one(number) for number in numbers))
@@ -244,7 +244,7 @@ async def killed(lending: Lent, url: str, number: int) -> Flow:
     flow = Flow(seed, reader, borrows, chance, act=what, killed=when)
     await lending.collection.agree(reader.patron, frozenset())
     if not is_new:
-        await lending.collection.reconcile(reader.patron)
+        await lending.has_an_account(reader.patron)
     reader.borrowings = 1
     if what in FIRST:
         await reader.does(FIRST[what])
@@ -358,7 +358,7 @@ async def test_a_process_that_was_silent_for_long_finds_its_work_done(
             await lending.library.patron(reader.patron)
             await lending.collection.agree(reader.patron, frozenset())
             if when != "before the call":
-                await lending.collection.reconcile(reader.patron)
+                await lending.has_an_account(reader.patron)
             silent.append(await stack.enter_async_context(Borrower.working(lending, database_url)))
         for borrower, reader, when in zip(silent, readers, MOMENTS, strict=True):
             await held_up(borrower, reader, "checkout", when)
