@@ -103,11 +103,13 @@ class Reader:
     isbn: str
     log: list[str] = field(default_factory=list)
     borrowings: int = 0  # loans that they may have had
+    holds: bool = False  # so that the daemon may lend to them
     told: Counter[str] = field(default_factory=Counter)
 
     async def does(self, what: str, origin: Origin = READER) -> Result | None:
         """Do it, and check at once what we are told; what that is, if it is done."""
         self.lending.today.wait(seconds=1)
+        self.holds |= what == "hold"
         result = None
         try:
             result = await act(self.lending.collection, what, self.patron, self.isbn, origin)
@@ -123,6 +125,9 @@ class Reader:
         self.log.append(f"{what}: {told}")
         self.told[told] += 1
         assert told != "in doubt", "told of a doubt that nobody will clear up"
+        if told == "not done" and what == "checkout" and not self.holds:
+            loans, _ = await self.lending.at_the_vendor(self.patron)
+            assert self.isbn not in loans, "told of no loan where one is"
         return result
 
     async def hear(self, what: str) -> None:
