@@ -94,12 +94,6 @@ def act(
     raise ValueError(what)
 
 
-async def introduce(lending: Lent, patron: str) -> None:
-    """Let the vendor have an account for a patron, who has not borrowed there yet."""
-    who = await lending.collection._desk.patron(patron)
-    await lending.collection._accounts.remote_id(who)
-
-
 @dataclass
 class Reader:
     """One flow: a patron, a title, and what became of the two."""
@@ -206,9 +200,9 @@ class Reader:
         return sorted(day_of(loan.due_at) for loan in account.loans)
 
     async def due_at_the_vendor(self) -> list[str]:
-        account = await self.lending.account(self.patron)
-        its = self.lending.vendor.patrons.look_up(account.alias)
-        loans = [] if its is None else self.lending.vendor.lending.loans(its)
+        vendor = self.lending.vendor
+        its = vendor.patrons.look_up((await self.lending.account(self.patron)).alias)
+        loans = [] if its is None else vendor.lending.loans(its)  # of an account that was not made
         return sorted(loan.expires_on.isoformat() for loan in loans)
 
 

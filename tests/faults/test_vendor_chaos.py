@@ -44,7 +44,6 @@ from tests.faults.chaos import (
     Moving,
     Reader,
     borrows,
-    introduce,
     open_intents,
     remember_loans,
     settled,
@@ -137,7 +136,7 @@ async def some_flows(servers: list[Lent], numbers: range) -> list[Flow]:
         reader = Reader(lending, f"r{number}", isbn)
         await first.collection.agree(reader.patron, frozenset())
         if chance.random() < 0.5:
-            await introduce(first, reader.patron)
+            await first.has_an_account(reader.patron)
         return Flow(seed, reader, chance.choice([*STORIES]), chance)
 
     return await asyncio.gather(*(one(number) for number in numbers))
@@ -254,7 +253,7 @@ async def killed(lending: Lent, url: str, number: int) -> Flow:
     flow = Flow(seed, reader, borrows, chance, act=what, killed=when)
     await lending.collection.agree(reader.patron, frozenset())
     if not is_new:
-        await introduce(lending, reader.patron)
+        await lending.has_an_account(reader.patron)
     reader.borrowings = 1
     if what in FIRST:
         await reader.does(FIRST[what])
@@ -369,7 +368,7 @@ async def test_a_process_that_was_silent_for_long_finds_its_work_done(
             await lending.library.patron(reader.patron)
             await lending.collection.agree(reader.patron, frozenset())
             if when != "before the call":
-                await introduce(lending, reader.patron)
+                await lending.has_an_account(reader.patron)
             silent.append(await stack.enter_async_context(Borrower.working(lending, database_url)))
         for borrower, reader, when in zip(silent, readers, MOMENTS, strict=True):
             await held_up(borrower, reader, "checkout", when)

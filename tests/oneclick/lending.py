@@ -49,6 +49,10 @@ class Lent:
         assert found is not None
         return found
 
+    async def has_an_account(self, patron: str) -> None:
+        """The patron has an account at the vendor, and never borrowed."""
+        await self.collection._accounts.remote_id(await self.collection._desk.patron(patron))
+
     async def remote(self, patron: str) -> Remote:
         """A patron as the vendor knows them."""
         found = self.vendor.patrons.look_up((await self.account(patron)).alias)

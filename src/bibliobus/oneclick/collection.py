@@ -74,6 +74,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+HANDS = 8  # intents at a time: if hundreds borrow at once, most are done before the last one begins
 POLL = 0.25  # seconds: how often we look what became of an intent that another process has
 ROUND = 5.0  # seconds: how often we look for intents that nobody works on
 TIDY = 60.0  # seconds: how often for shelves to compare, and for what is to be forgotten
@@ -109,6 +110,7 @@ class OneClickCollection:
         self._turns = WeakValueDictionary[str, asyncio.Lock]()
         self._reconciler = Reconciler(desk, self._lending, self._turn, sleep)
         self._working: dict[int, asyncio.Task[Intent]] = {}  # by intent
+        self._hands = asyncio.Semaphore(HANDS)
 
     # -------------------------------------------------------- what is there
 
@@ -521,7 +523,7 @@ class OneClickCollection:
         return task
 
     async def _carry_out(self, intent: Intent, patron: Patron) -> Intent:
-        async with self._turn(intent.patron):
+        async with self._turn(intent.patron), self._hands:
             return await self._lending.carry_out(intent, patron)
 
     def _ended(self, intent: Intent, task: asyncio.Task[Intent]) -> None:
