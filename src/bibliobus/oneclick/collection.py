@@ -461,8 +461,8 @@ class OneClickCollection:
         if (first := intents.of_request(tx, origin)) is not None:
             return first
         if (under_way := intents.open_one(tx, collection, name, item.id)) is not None:
-            if under_way.kind in kinds:
-                return under_way  # a second click
+            if under_way.kind in kinds:  # a second click
+                return intents.take(tx, collection, now, under_way.key) or under_way
             raise BeingConfirmed("something else is under way with this title")
         for kind in kinds:
             first = intents.repeated(tx, collection, kind, name, item.id, origin, now)

@@ -173,7 +173,8 @@ def by_key(tx: Transaction, key: int) -> Intent | None:
 
 
 def take(tx: Transaction, collection: str, now: datetime, key: int | None = None) -> Intent | None:
-    """An open intent that nobody works on, or this one; held by this process from now on."""
+    """An open intent that nobody works on, held by this process from now on: any whose time has
+    come, or this one at once, since somebody asks for it."""
     for row in tx.rows(
         f"SELECT again_at, {_SELECT.removeprefix('SELECT ')} AND settled_at IS NULL"
         " AND collection = :collection AND key = COALESCE(:key, key) ORDER BY again_at",
@@ -182,8 +183,8 @@ def take(tx: Transaction, collection: str, now: datetime, key: int | None = None
         again_at, *rest = row
         found = _intent(*rest)
         worker = found.worker
-        gone = worker is not None and is_gone(worker)
-        if from_database(again_at) > now and not gone:
+        free = key is not None if worker is None else is_gone(worker)
+        if from_database(again_at) > now and not free:
             continue  # it is left alone for a while, or its process is at it
         if tx.run(
             "UPDATE intents SET worker = :worker, again_at = :again_at"
