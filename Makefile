@@ -33,6 +33,7 @@ bench: .venv/dev
 	$(BIN)/python benchmarks/lending.py
 	$(BIN)/python benchmarks/search.py
 	$(BIN)/python -m benchmarks.importing
+	$(BIN)/python -m benchmarks.borrowing
 
 docs: .venv/dev
 	$(BIN)/python -c 'from bibliobus.sip2.reference import reference as r; print(r(), end="")' \

@@ -1,13 +1,14 @@
 """What terminals notice of many readers who borrow e-books at once.
 
-    python benchmarks/borrowing.py [--borrows 200] [--latency 0.05] [--rate 500]
+    python -m benchmarks.borrowing [--borrows 200] [--latency 0.05] [--rate 500]
         [--load COMMAND]
 
 A server with the demo library on SQLite, the sandbox vendor in a process of its own that takes so
 long for each answer, and terminals that work at a steady rate (benchmarks/load.py), each of these
 in a process of its own. In the middle of that, so many other terminals lend an e-book each, all at
 the same moment, to patrons whom the vendor does not know yet. Prints the terminals' times with
-nobody borrowing and while they borrow, and how long the borrowers waited.
+nobody borrowing and while they borrow, what the server's process used, and how long the borrowers
+waited.
 
 `--load` measures with another command instead; `{port}` and `{seconds}` stand for what they are.
 """
@@ -31,6 +32,7 @@ from pathlib import Path
 import httpx2
 from msgspec.structs import replace
 
+from benchmarks.terminals import cpu_seconds
 from bibliobus.app import load, opened
 from bibliobus.config import read_config
 from bibliobus.ils.library import PatronEntry
@@ -57,15 +59,16 @@ scheduled = false
 
 
 @contextmanager
-def running(*arguments: str, ready: str) -> Iterator[re.Match[str]]:
-    """A command of ours, until the end of the block; what it said when it was ready."""
+def running(*arguments: str, ready: str) -> Iterator[tuple[int, re.Match[str]]]:
+    """A command of ours, until the end of the block: its process, and what it said when it was
+    ready."""
     command = [sys.executable, "-m", "bibliobus", *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None  # noqa: S101
         for line in process.stdout:
             if found := re.search(ready, line):
-                yield found
+                yield process.pid, found
                 return
         raise SystemExit(f"{command} did not get ready")
     finally:
@@ -119,13 +122,14 @@ async def borrow(port: int, number: int, isbn: str, begin: asyncio.Event) -> tup
     return time.perf_counter() - began, words
 
 
-async def measure(port: int, borrows: int, isbns: list[str], command: str) -> None:
+async def measure(pid: int, port: int, borrows: int, isbns: list[str], command: str) -> None:
     """The terminals alone, and then with the borrowers."""
     for many in (0, borrows):
         begin = asyncio.Event()
         readers = [
             asyncio.create_task(borrow(port, n, isbns[n % len(isbns)], begin)) for n in range(many)
         ]
+        before = cpu_seconds(pid)
         words = shlex.split(command.format(port=port, seconds=SECONDS))
         terminals = await asyncio.create_subprocess_exec(*words, stdout=subprocess.PIPE)
         await asyncio.sleep(SECONDS / 2)
@@ -133,6 +137,7 @@ async def measure(port: int, borrows: int, isbns: list[str], command: str) -> No
         took = await asyncio.gather(*readers)
         said, _ = await terminals.communicate()
         print(f"terminals, {many} borrowing: {said.decode().strip()}")
+        print(f"the server used {cpu_seconds(pid) - before:.1f} s of CPU time")
         if took:
             seconds = sorted(each for each, _ in took)
             outcomes = ", ".join(
@@ -160,14 +165,14 @@ def main() -> None:
         config = Path(folder) / "bibliobus.toml"
         sandbox = ("sandbox", "--port", "0", "--data", f"{folder}/vendor.db")
         ready = r"ready: .* at (\S+?)/? library \d+ token (\S+)"
-        with running(*sandbox, ready=ready) as vendor:
+        with running(*sandbox, ready=ready) as (_, vendor):
             config.write_text(CONFIG.format(folder=folder, url=vendor[1], token=vendor[2]))
             asyncio.run(prepare(config, given.borrows))
             isbns = asyncio.run(titles_of(vendor[1], vendor[2]))
             asyncio.run(slow_down(vendor[1], given.latency))
             serve = ("serve", "--config", str(config))
-            with running(*serve, ready=r"ready: SIP2 at \S+:(\d+)") as server:
-                asyncio.run(measure(int(server[1]), given.borrows, isbns, command))
+            with running(*serve, ready=r"ready: SIP2 at \S+:(\d+)") as (pid, server):
+                asyncio.run(measure(pid, int(server[1]), given.borrows, isbns, command))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from argon2 import PasswordHasher
 
 from bibliobus.app import App, opened
 from bibliobus.config import Config, DatabaseConfig
@@ -15,7 +16,7 @@ from bibliobus.database import open_database
 from bibliobus.ils.library import InstitutionSettings
 from bibliobus.terminals import ListenerSettings, TerminalsDoor
 from tests.postgres import create_database, running_postgres
-from tests.support import SETTINGS, Library, Terminal
+from tests.support import QUICK, SETTINGS, Library, Terminal
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -67,10 +68,18 @@ def settings() -> InstitutionSettings:
 
 
 @pytest.fixture
-async def app(database_url: str, settings: InstitutionSettings) -> AsyncIterator[App]:
+def hasher() -> PasswordHasher:
+    """What hashes secrets. Tests of what waits for that have a fixture of this name."""
+    return QUICK
+
+
+@pytest.fixture
+async def app(
+    database_url: str, settings: InstitutionSettings, hasher: PasswordHasher
+) -> AsyncIterator[App]:
     """What stands behind the doors, with the institution MAIN."""
     config = Config(database=DatabaseConfig(url=database_url), institutions={"MAIN": settings})
-    async with opened(config) as app:
+    async with opened(config, hasher=hasher) as app:
         yield app
 
 

@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from argon2 import PasswordHasher
 from msgspec.structs import replace
 
 from bibliobus.catalogue import index_titles
 from bibliobus.catalogue import invariants as of_titles
 from bibliobus.config import Config, ConfigError, HealthConfig, SIPConfig
 from bibliobus.database import Database, DatabaseError, Transaction, Verifier, open_database
+from bibliobus.database.verifier import HASHER
 from bibliobus.embedded import (
     CurrencyInUse,
     EmbeddedILS,
@@ -66,7 +68,11 @@ class App:
 
 @asynccontextmanager
 async def opened(
-    config: Config, *, changes_it: bool = True, lends: bool = False
+    config: Config,
+    *,
+    changes_it: bool = True,
+    lends: bool = False,
+    hasher: PasswordHasher = HASHER,
 ) -> AsyncIterator[App]:
     """Everything that the configuration names, opened; closed again at the end.
 
@@ -75,13 +81,14 @@ async def opened(
         changes_it: Whether institutions that are in the database get these settings. Else only new
             ones are added: a command beside a server must not change half of what that goes by.
         lends: Whether vendors' collections are lent; else nothing is needed to talk to a vendor.
+        hasher: What hashes PINs and passwords; tests have a cheap one.
 
     Raises:
         ConfigError: An institution has settings that nobody can follow.
         DatabaseError: The database cannot be opened, and why.
     """
     check(config)
-    database, verifier = open_database(config.database.url), Verifier()
+    database, verifier = open_database(config.database.url), Verifier(hasher=hasher)
     collections: dict[str, OneClickCollection] = {}
     await database.open()
     try:

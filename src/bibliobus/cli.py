@@ -221,6 +221,10 @@ class _OneClick(Lazy):
     )
 
 
+class _Wishlist(Lazy):
+    modules: ClassVar = {"report": "wishlist_commands"}
+
+
 @main.group(cls=_SIP)
 def sip() -> None:
     """Tools for SIP2: what a line means, what is wrong with a dialogue, a terminal, and many."""
@@ -234,6 +238,11 @@ def terminal() -> None:
 @main.group(cls=_OneClick)
 def oneclick() -> None:
     """The e-book vendor OneClickdigital: its catalogue, and what can be borrowed."""
+
+
+@main.group(cls=_Wishlist)
+def wishlist() -> None:
+    """What patrons would like to read of vendors, whether or not the library has it."""
 
 
 _WHOEVER = {"add_help_option": False, "context_settings": {"ignore_unknown_options": True}}

@@ -187,6 +187,13 @@ async def _writes_before_it_refuses(ils: MemoryILS, right: Method, *args: Any, *
     return await right(*args, **more)
 
 
+async def _asks_whose_it_is(ils: MemoryILS, right: Method, item: str, **more: Any) -> Any:
+    theirs = await ils.patron_list(more.get("patron_id") or "ada", PatronList.CHARGED)
+    if item not in [entry.item_id for entry in theirs]:
+        raise NotOnLoan
+    return await right(item, **more)
+
+
 async def _returns_it_first(ils: MemoryILS, right: Method, *args: Any, **more: Any) -> Any:
     try:
         return await right(*args, **more)
@@ -323,7 +330,9 @@ FAULTS: Mapping[str, Fault] = {
         wrong("checkout", _asks_for_the_item_first),
         "asks_who_it_is_before_it_says_what_there_is",
     ),
-    "loses properties": Fault(asks("checkout", item_properties=None), "lends_an_item"),
+    "loses properties": Fault(
+        asks("checkout", item_properties=None), "lends_a_copy_for_as_long_as_the_policy_says"
+    ),
     "says a date that it does not keep": Fault(answers("checkout", _a_day_early), "lends_an_item"),
     "harms magnetic media": Fault(
         answers("checkout", lambda result: replace(result, desensitize=True)),
@@ -379,6 +388,12 @@ FAULTS: Mapping[str, Fault] = {
     # renewing
     "renews for ever": Fault(
         gives_in("renew", TooManyRenewals, **ANYWAY), "renews_a_loan_as_often_as_the_policy_lets"
+    ),
+    "says a date that it does not keep when it renews": Fault(
+        answers("renew", _a_day_early), "counts_renewals"
+    ),
+    "takes back for its patron only": Fault(
+        wrong("checkin", _asks_whose_it_is), "takes_a_copy_back_from_whoever_brings_it"
     ),
     "renews too soon": Fault(
         gives_in("renew", TooSoonToRenew, **ANYWAY), "renews_some_kinds_near_their_date_only"

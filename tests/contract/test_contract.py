@@ -13,6 +13,7 @@ from bibliobus.ils import ILS
 from bibliobus.ils.library import Library
 from bibliobus.testing import MemoryILS
 from bibliobus.testing.contract import INSTITUTION, SETTINGS, ContractLibrary, ILSContract
+from tests.support import QUICK
 
 
 class InMemory(ContractLibrary):
@@ -32,7 +33,7 @@ class InDatabase(ContractLibrary):
         self._config, self._processes = config, processes
 
     async def start(self) -> ILS:
-        self._app = await self._processes.enter_async_context(opened(self._config))
+        self._app = await self._processes.enter_async_context(opened(self._config, hasher=QUICK))
         self.ils = self._app.institutions[INSTITUTION].ils
         return self.ils
 

@@ -26,14 +26,14 @@ from bibliobus.ils import (
 )
 from bibliobus.ils.library import FeeEntry, InstitutionSettings, LoanPolicy, PatronEntry
 from bibliobus.ils.library import Library as Document
-from tests.support import SETTINGS, Library
+from tests.support import QUICK, SETTINGS, Library
 
 ORIGIN = Origin(door="sip2", account="kiosk", request_key=b"1")
 
 
 @pytest.fixture
 async def verifier() -> AsyncIterator[Verifier]:
-    verifier = Verifier()
+    verifier = Verifier(hasher=QUICK)
     yield verifier
     verifier.close()
 

@@ -35,7 +35,7 @@ from bibliobus.ils.library import (
     PatronLimits,
 )
 from bibliobus.ils.policy import Policies
-from tests.support import Library
+from tests.support import QUICK, Library
 
 SETTINGS = InstitutionSettings(
     time_zone="Europe/Paris",
@@ -81,7 +81,7 @@ async def ils(library: Library, clock: Clock) -> AsyncIterator[EmbeddedILS]:
     for item in ("emma1", "emma2"):
         await library.item(item, title="Emma")
     await library.item("go", title="Go", item_type="game")
-    verifier = Verifier()
+    verifier = Verifier(hasher=QUICK)
     yield EmbeddedILS("MAIN", SETTINGS, library.app.database, verifier, clock)
     verifier.close()
     assert await breaches(library.app) == []

@@ -49,6 +49,10 @@ class Lent:
         assert found is not None
         return found
 
+    async def has_an_account(self, patron: str) -> None:
+        """The patron has an account at the vendor, and never borrowed."""
+        await self.collection._accounts.remote_id(await self.collection._desk.patron(patron))
+
     async def remote(self, patron: str) -> Remote:
         """A patron as the vendor knows them."""
         found = self.vendor.patrons.look_up((await self.account(patron)).alias)
@@ -56,14 +60,15 @@ class Lent:
         return found
 
     async def at_the_vendor(self, patron: str) -> tuple[set[str], set[str]]:
-        """The ISBNs of what the vendor has lent to a patron, and of what they wait for there."""
+        """The ISBNs of what the vendor has lent to a patron, and of what they wait for there. Holds
+        that are loans by now and still listed are none."""
         try:
             remote = await self.remote(patron)
         except AssertionError:
             return set(), set()
         lending, titles = self.vendor.lending, self.vendor.collection
         loans = {titles.at(each.title) for each in lending.loans(remote)}
-        holds = {titles.at(each.title) for each in lending.holds(remote)}
+        holds = {titles.at(each.title) for each in lending.holds(remote) if not each.lent}
         return {title.isbn for title in loans if title}, {title.isbn for title in holds if title}
 
     async def here(self, patron: str) -> tuple[set[str], set[str]]:

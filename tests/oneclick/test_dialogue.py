@@ -1,5 +1,5 @@
-"""The acceptance dialogue, through the port: a patron's whole life with a collection, in the first
-era and the last.
+"""The acceptance dialogue, through the port and through SIP2: a patron's whole life with a
+collection, in the first era and the last.
 
 Source: spec/oneclick-api, end of section 8.
 """
@@ -19,9 +19,23 @@ from bibliobus.ils import (
     NotOnLoan,
 )
 from bibliobus.sandbox.vendor import Vendor
+from bibliobus.terminals import ListenerSettings
 from tests.oneclick.collected import Collected, Today
 from tests.oneclick.lending import READER, Lent, day_of, lent
 from tests.support import Library
+from tests.terminals.doors import HERE, a_door
+from tests.terminals.saying import (
+    checkin,
+    checkout,
+    counts,
+    hold,
+    information,
+    item,
+    one,
+    renew,
+)
+
+CHARGED, UNAVAILABLE_HOLDS = 2, 5  # which list a 63 asks for
 
 
 @pytest.fixture
@@ -91,3 +105,67 @@ async def test_a_patron_borrows_waits_and_reaches_the_limit(lending: Lent, era: 
     found = await ours.find_item(book)
     assert found is not None
     assert found.circulation_status.name == "AVAILABLE"
+
+
+@pytest.mark.parametrize("era", ["E1", "E4"])
+async def test_a_patron_does_all_that_at_a_terminal(
+    lending: Lent, library: Library, era: str
+) -> None:
+    vendor = lending.vendor
+    vendor.change_settings(checkout_limit=1)
+    book, other = lending.isbns()[:2]
+    vendor.set_copies(book, 1)
+    collections = {lending.collected.name: lending.collection}
+    async with a_door(library, ListenerSettings(address=HERE), collections=collections) as doors:
+        kiosk = await (await doors.connect()).login()
+        beside = await (await doors.connect()).login()
+
+        known = await kiosk.send(item(book))
+        assert known.startswith("1803")
+        lent_out = await kiosk.send(checkout("ada", book, AD="1234"))
+        assert lent_out.startswith("121N")
+        assert "2016-11-14" in one(lent_out, "AH")
+        assert "library's app" in one(lent_out, "AG")
+        shelf = await kiosk.send(information("ada", CHARGED, AD="1234"))
+        assert counts(shelf)[2] == 1
+        assert book in one(shelf, "AU")
+        assert (await lending.collection.fulfil("ada", book, origin=READER)).url
+
+        again = await kiosk.send(checkout("ada", book, AD="1234"))
+        assert again.startswith("120N")
+        lending.today.wait(days=3)
+        renewed = await kiosk.send(renew("ada", AB=book, AD="1234"))
+        assert renewed.startswith("301Y")
+        assert "2016-11-17" in one(renewed, "AH")
+
+        stranger = await beside.send(checkin(book))
+        assert stranger.startswith("100")
+        assert await lending.here("ada") == ({book}, set())
+        assert (await kiosk.send(checkin(book))).startswith("101")
+        assert (await kiosk.send(checkin(book))).startswith("100")
+
+        assert (await beside.send(checkout("grace", book))).startswith("121")
+        taken = await kiosk.send(checkout("ada", book))
+        assert taken.startswith("120")
+        assert "You can place a hold" in one(taken, "AF")
+        assert (await kiosk.send(hold("+", "ada", AB=book))).startswith("161N")
+        assert (await kiosk.send(hold("+", "ada", AB=book))).startswith("160")
+        waiting = await kiosk.send(information("ada", UNAVAILABLE_HOLDS, AD="1234"))
+        assert counts(waiting)[5] == 1
+        assert book in one(waiting, "CD")
+        assert (await kiosk.send(hold("-", "ada", AB=book))).startswith("161")
+        assert (await kiosk.send(hold("+", "ada", AB=book))).startswith("161")
+
+        assert (await beside.send(checkin(book))).startswith("101")
+        vendor.tick()
+        await lending.collection.reconcile("ada")
+        shelf = await kiosk.send(information("ada", CHARGED, AD="1234"))
+        assert (counts(shelf)[2], counts(shelf)[5]) == (1, 0)
+        assert await lending.in_step("ada")
+
+        full = await kiosk.send(checkout("ada", other))
+        assert (full[:3], one(full, "AF")) == ("120", LoanLimitReached.screen_message)
+        full = await kiosk.send(hold("+", "ada", AB=other))
+        assert (full[:3], one(full, "AF")) == ("160", HoldLimitReached.screen_message)
+        assert (await kiosk.send(checkin(book))).startswith("101")
+        assert await lending.at_the_vendor("ada") == (set(), set())

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
-from bibliobus.ils import Institution
+from bibliobus.ils import DigitalCollection, Institution
 from bibliobus.terminals import Limits, ListenerSettings, TerminalsDoor
 from tests.support import Library, Terminal
 
@@ -54,12 +54,17 @@ async def a_door(
     *,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     ils: object = None,
+    collections: Mapping[str, DigitalCollection] | None = None,
 ) -> AsyncIterator[Doors]:
     """A door that believes this machine to be a proxy, unless its settings are given."""
     settings = settings or ListenerSettings(address=HERE, proxies=("127.0.0.0/8",))
     institutions: Mapping[str, Institution] = library.app.institutions
     if ils is not None:
         institutions = {id: replace(its, ils=ils) for id, its in institutions.items()}  # type: ignore[arg-type]
+    if collections is not None:
+        institutions = {
+            id: replace(its, collections=collections) for id, its in institutions.items()
+        }
     door = TerminalsDoor(institutions, library.app.accounts, limits)
     doors = Doors(door, await door.listen(settings))
     try:

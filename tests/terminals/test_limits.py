@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 
+from bibliobus.database.verifier import HASHER
 from bibliobus.ils import Unavailable
 from bibliobus.terminals import Limits, ListenerSettings, revoke_account
 from bibliobus.terminals.limits import FAILURES, TARPIT, Patience
@@ -37,6 +39,13 @@ QUESTIONS = {
     "1720260301    093000AOMAIN|AB31000001|AC|": "18010101",
     STATUS: "98N",
 }
+
+
+@pytest.fixture
+def hasher() -> PasswordHasher:
+    """The server's own: some of these limits are there because it takes its time."""
+    return HASHER
+
 
 # ------------------------------------------------ time
 

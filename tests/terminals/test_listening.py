@@ -18,7 +18,7 @@ import pytest
 from bibliobus.app import check, opened, serving
 from bibliobus.config import Config, ConfigError, DatabaseConfig, SIPConfig
 from bibliobus.terminals import Caller, Limits, ListenerSettings, revoke_account
-from tests.support import SETTINGS, Library
+from tests.support import QUICK, SETTINGS, Library
 from tests.terminals.doors import (
     ABROAD,
     HERE,
@@ -547,7 +547,7 @@ async def test_a_listener_of_nobody_is_told(
 ) -> None:
     url = f"sqlite:///{tmp_path / 'library.db'}"
     config = Config(database=DatabaseConfig(url=url), institutions={"MAIN": SETTINGS})
-    async with opened(config) as app:
+    async with opened(config, hasher=QUICK) as app:
         with pytest.raises(ConfigError, match=complaint):
             async with serving(app, SIPConfig(listeners=(settings,))):
                 pass

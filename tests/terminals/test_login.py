@@ -10,7 +10,7 @@ from bibliobus.app import opened, serving
 from bibliobus.config import Config, DatabaseConfig, SIPConfig
 from bibliobus.ils.library import InstitutionSettings
 from bibliobus.terminals import ListenerSettings
-from tests.support import Library, Terminal
+from tests.support import QUICK, Library, Terminal
 
 Connect = Callable[[], Awaitable[Terminal]]
 ANYWHERE = SIPConfig(listeners=(ListenerSettings(address="127.0.0.1:0"),))
@@ -58,7 +58,7 @@ async def test_answers_nothing_about_patrons_before_the_login(
 async def test_speaks_in_the_institutions_encoding_or_the_accounts_own(database_url: str) -> None:
     settings = InstitutionSettings(name="Bücher", encoding="cp850")
     config = Config(database=DatabaseConfig(url=database_url), institutions={"A": settings})
-    async with opened(config) as app:
+    async with opened(config, hasher=QUICK) as app:
         library = Library(app, settings, "A")
         await library.terminal_account("theirs", "x")
         await library.terminal_account("own", "x", encoding="ascii")
@@ -77,7 +77,7 @@ async def test_speaks_in_the_institutions_encoding_or_the_accounts_own(database_
 async def test_each_account_sees_its_own_institution(database_url: str) -> None:
     institutions = {id: InstitutionSettings(name=f"Library {id}") for id in ("A", "B")}
     config = Config(database=DatabaseConfig(url=database_url), institutions=institutions)
-    async with opened(config) as app:
+    async with opened(config, hasher=QUICK) as app:
         for id, login in (("A", "kiosk-a"), ("B", "kiosk-b")):
             library = Library(app, institutions[id], id)
             await library.terminal_account(login, id.lower())

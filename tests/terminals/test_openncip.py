@@ -17,7 +17,7 @@ from bibliobus.app import App, load, opened, serving
 from bibliobus.config import Config, DatabaseConfig, SIPConfig
 from bibliobus.ils.library import read_library
 from bibliobus.terminals import ListenerSettings
-from tests.support import Terminal
+from tests.support import QUICK, Terminal
 from tests.terminals.on_sqlite import database_url  # noqa: F401 - a fixture
 
 DOCUMENT = Path(__file__).parents[3] / "shared/data/libraries/openncip.json"
@@ -235,7 +235,7 @@ async def stub(
         for id, settings in document.institutions.items()
     }
     config = Config(database=DatabaseConfig(url=database_url), institutions=institutions)
-    async with opened(config) as app:
+    async with opened(config, hasher=QUICK) as app:
         document = msgspec.structs.replace(document, institutions=institutions)
         await load(app, document, shared_hashes=True)
         yield app

@@ -24,6 +24,7 @@ from bibliobus.terminals.accounts import Account, Caller
 from bibliobus.terminals.settings import AccountSettings
 from tests.acceptance.conftest import run
 from tests.support import Library, Terminal
+from tests.terminals import test_collections
 from tests.terminals.on_sqlite import database_url  # noqa: F401 - a fixture
 from tests.terminals.saying import (
     checkin,
@@ -298,6 +299,7 @@ STORIES = {
     "networks": test_an_account_is_for_its_networks,
     "connections": test_an_account_has_so_many_connections,
     "certificates": test_an_account_is_for_who_shows_its_certificate,
+    "offer_edition": test_collections.test_offers_the_e_book_of_a_copy_that_cannot_be_had,
 }
 
 

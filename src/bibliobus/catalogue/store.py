@@ -36,6 +36,14 @@ class Known(NamedTuple):
     withdrawn: bool
 
 
+class There(NamedTuple):
+    """What changes from day to day of a title that is there."""
+
+    key: int
+    owned: bool | None
+    available: bool | None
+
+
 class Found(NamedTuple):
     """A title as it stands in the catalogue."""
 
@@ -91,6 +99,19 @@ def known_titles(tx: Transaction, collection: str) -> dict[str, Known]:
     return {
         isbn: Known(key, media[medium], mark, _flag(owned), _flag(available), bool(withdrawn))
         for isbn, key, medium, mark, owned, available, withdrawn in rows
+    }
+
+
+def there(tx: Transaction, collection: str, medium: Medium) -> dict[str, There]:
+    """The titles of a collection and medium that are not withdrawn, by ISBN."""
+    rows = tx.rows(
+        "SELECT isbn, key, owned, available FROM titles WHERE institution = :institution"
+        " AND collection = :collection AND medium = :medium AND withdrawn_at IS NULL",
+        collection=collection,
+        medium=medium.value,
+    )
+    return {
+        isbn: There(key, _flag(owned), _flag(available)) for isbn, key, owned, available in rows
     }
 
 

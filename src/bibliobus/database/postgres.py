@@ -297,9 +297,9 @@ def _said(error: psycopg.Error) -> str:
 
 def _configure(connection: psycopg.Connection[Row]) -> None:
     """Our schema, and an end to every wait (spec/reliability 4.3)."""
-    connection.execute(f"SET search_path TO {SCHEMA}")
-    connection.execute("SET lock_timeout = '2s'")
-    connection.execute("SET statement_timeout = '4s'")
+    connection.execute(
+        f"SET search_path TO {SCHEMA}; SET lock_timeout = '2s'; SET statement_timeout = '4s'"
+    )
 
 
 def _make_our_schema(tx: Transaction) -> None:

@@ -29,24 +29,28 @@ REMEMBERED = 300.0  # seconds
 PATIENCE = 8.0  # seconds: what a terminal waits is ten
 AT_MOST = 100_000  # remembered checks, of about 150 bytes each
 
-_HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 
 class Verifier:
     """Checks secrets against their hashes.
 
-    `matches` raises Failed if no thread was free for a check in `patience` seconds.
+    `matches` raises Failed if no thread was free for a check in `patience` seconds. A check costs
+    what the hash says that was made; `hasher` makes those of `hash`.
     """
 
     def __init__(
-        self, clock: Callable[[], float] = time.monotonic, patience: float = PATIENCE
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        patience: float = PATIENCE,
+        hasher: PasswordHasher = HASHER,
     ) -> None:
-        self._clock, self._patience = clock, patience
+        self._clock, self._patience, self._hasher = clock, patience, hasher
         self._key = secrets.token_bytes(32)
         self._right: dict[bytes, float] = {}  # digest: until when; oldest first
         self._checks: dict[bytes, asyncio.Future[bool]] = {}  # under way, for all who ask the same
         self._threads = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="argon2")
-        self._nobody = _HASHER.hash(secrets.token_hex())
+        self._nobody = hasher.hash(secrets.token_hex())
 
     async def matches(self, secret: Secret, hashed: str | None) -> bool:
         """Whether `secret` is what `hashed` was made of. For None it takes as long, and is not."""
@@ -73,7 +77,7 @@ class Verifier:
     async def hash(self, secret: Secret) -> str:
         """An argon2id hash to keep."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, _HASHER.hash, _text(secret))
+        return await loop.run_in_executor(self._threads, self._hasher.hash, _text(secret))
 
     def close(self) -> None:
         """End the threads."""
@@ -112,6 +116,6 @@ def _text(secret: Secret) -> bytes:
 
 def _verify(secret: Secret, hashed: str) -> bool:
     try:
-        return _HASHER.verify(hashed, _text(secret))
+        return HASHER.verify(hashed, _text(secret))
     except (Argon2Error, InvalidHashError):
         return False

@@ -87,6 +87,7 @@ from bibliobus.ils.records import (
     PaymentResult,
     PaymentType,
     RenewAllResult,
+    UnderWay,
     Unrenewed,
     Wish,
 )
@@ -174,6 +175,7 @@ __all__ = [
     "TooManyWrongPINs",
     "TooSoonToRenew",
     "Unavailable",
+    "UnderWay",
     "Unrenewed",
     "Wish",
     "WrongPIN",

@@ -76,7 +76,8 @@ class Institution:
             PatronNotFound: No patron has this id.
         """
         account = await self.ils.patron_account(patron_id)
-        digital = await self._digital(patron_id)
+        patron = await self.ils.find_patron(patron_id) if self.collections else None
+        digital = [] if patron is None else await self._digital(patron)
         if not digital:
             return account
         loans = [loan for each in (account, *digital) for loan in each.loans]
@@ -85,6 +86,7 @@ class Institution:
             loans=tuple(sorted(loans, key=lambda loan: loan.due_at)),
             holds=tuple(sorted(holds, key=lambda hold: hold.placed_at)),
             fees=account.fees,
+            under_way=tuple(change for each in (account, *digital) for change in each.under_way),
         )
 
     async def find_patron(self, patron_id: str) -> Patron | None:
@@ -92,7 +94,7 @@ class Institution:
         patron = await self.ils.find_patron(patron_id)
         if patron is None:
             return None
-        digital = await self._digital(patron_id)
+        digital = await self._digital(patron)
         if not digital:
             return patron
         return replace(
@@ -103,15 +105,15 @@ class Institution:
         )
 
     async def patron_list(
-        self, patron_id: str, kind: PatronList, start: int = 1, end: int | None = None
+        self, patron: Patron, kind: PatronList, start: int = 1, end: int | None = None
     ) -> Sequence[ListEntry]:
         """As `ILS.patron_list`, with what the collections lend in its place."""
-        if kind not in (PatronList.CHARGED, PatronList.UNAVAILABLE_HOLDS):
-            return await self.ils.patron_list(patron_id, kind, start, end)
-        digital = await self._digital(patron_id)
+        digital: list[PatronAccount] = []
+        if kind in (PatronList.CHARGED, PatronList.UNAVAILABLE_HOLDS):
+            digital = await self._digital(patron)
         if not digital:
-            return await self.ils.patron_list(patron_id, kind, start, end)
-        entries = list(await self.ils.patron_list(patron_id, kind))
+            return await self.ils.patron_list(patron.id, kind, start, end)
+        entries = list(await self.ils.patron_list(patron.id, kind))
         if kind is PatronList.CHARGED:
             entries += [_lent(loan) for each in digital for loan in each.loans]
             entries.sort(key=_due)
@@ -124,10 +126,10 @@ class Institution:
         for collection in self.collections.values():
             await collection.signed_in(patron_id)
 
-    async def _digital(self, patron_id: str) -> list[PatronAccount]:
-        """What a patron has in each collection that knows them."""
-        found = [await each.patron_account(patron_id) for each in self.collections.values()]
-        return [account for account in found if account.loans or account.holds]
+    async def _digital(self, patron: Patron) -> list[PatronAccount]:
+        """What a patron has in each collection where they have something."""
+        found = [await each.account_of(patron) for each in self.collections.values()]
+        return [account for account in found if account != PatronAccount()]
 
 
 def _lent(loan: Loan) -> ListEntry:

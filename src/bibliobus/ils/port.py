@@ -620,6 +620,10 @@ class DigitalCollection(Circulation, Protocol):
     our own database, unless its docstring says otherwise.
     """
 
+    async def account_of(self, patron: Patron) -> PatronAccount:
+        """As `patron_account`, of a patron whom the ILS has just shown: it is not asked again."""
+        ...
+
     async def signed_in(self, patron_id: str) -> None:
         """Note that a patron is here: what we know of their loans and holds is compared with what
         the vendor knows, soon and without anybody waiting, unless that was done minutes ago.

@@ -171,12 +171,22 @@ class ListEntry(Record, frozen=True, kw_only=True):
     fee: Fee | None = None  # in the list of fines
 
 
+class UnderWay(Record, frozen=True, kw_only=True):
+    """A change that a vendor has not confirmed yet (`BeingConfirmed`)."""
+
+    item_id: str
+    title_id: str  # as a patron reads it
+    change: str  # "checkout", "renew", "checkin", "add-hold", "cancel-hold"
+    since_at: datetime
+
+
 class PatronAccount(Record, frozen=True, kw_only=True):
     """All that a patron has, waits for and owes with one lender."""
 
     loans: tuple[Loan, ...] = ()  # what is due first comes first
     holds: tuple[Hold, ...] = ()  # in the order they were placed
     fees: tuple[Fee, ...] = ()  # the oldest first; only what is still owed
+    under_way: tuple[UnderWay, ...] = ()  # the oldest first
 
 
 class CirculationStatus(IntEnum):

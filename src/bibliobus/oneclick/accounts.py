@@ -25,7 +25,6 @@ from bibliobus.database import Transaction, to_database
 from bibliobus.ils.errors import PatronNotFound
 from bibliobus.ils.records import Patron
 from bibliobus.ils.secret import Secret
-from bibliobus.oneclick.account_calls import CreatedPatron
 from bibliobus.oneclick.desk import Desk, name_of
 from bibliobus.oneclick.errors import AccountExists, BadAnswer, BearerRefused
 from bibliobus.oneclick.requests import NewPatron
@@ -45,6 +44,7 @@ class Account(NamedTuple):
     alias: str
     remote_id: int | None
     agreed: frozenset[str]
+    card: str  # by which the ILS found them last
 
 
 class Accounts:
@@ -101,9 +101,15 @@ class Accounts:
         """The vendor's number for a patron, who has an account from now on."""
         async with self._turn(patron):  # two calls at once would make two accounts
             account = await self.known(patron) or await self._begun(patron)
-            if (remote_id := await self._found_id(patron, account)) is None:
-                remote_id = await self._create(patron, account)
-                await self._keep_id(patron, remote_id)
+            remote_id = await self._found_id(patron, account)
+            if remote_id is None:
+                await self._create(patron, account)
+                # Whoever says that they made it and did not may give its number to another patron.
+                remote_id = await self._found_id(patron, account)
+            if remote_id is None:
+                raise BadAnswer(
+                    "the vendor does not know the account that it made", may_stand=False
+                )
             return remote_id
 
     async def _found_id(self, patron: Patron, account: Account) -> int | None:
@@ -154,25 +160,20 @@ class Accounts:
             del self._tokens[name]
         self._tokens[name_of(patron)] = token, now + TOKEN_LIFE
 
-    async def _create(self, patron: Patron, account: Account) -> int:
-        """Make an account; its number. If card or e-mail address are somebody's there already, it
-        is made without them."""
+    async def _create(self, patron: Patron, account: Account) -> None:
+        """Make an account. If card or e-mail address are somebody's there already, it is made
+        without them."""
         shared = account.agreed & frozenset(self._desk.settings.shares)
         try:
-            made = await self._desk.client.create_patron(self._described(patron, account, shared))
+            await self._desk.client.create_patron(self._described(patron, account, shared))
         except AccountExists:
-            found = await self._desk.client.find_patron(account.alias)
-            if found is not None:  # it is ours: an answer was lost
-                return found.patron_id
-            made = await self._create_nobody(patron, account)
-        if made.bearer is not None:
-            self._keep(patron, made.bearer)
-        return made.patron_id
+            if await self._desk.client.find_patron(account.alias) is None:  # or an answer was lost
+                await self._create_nobody(patron, account)
 
-    async def _create_nobody(self, patron: Patron, account: Account) -> CreatedPatron:
+    async def _create_nobody(self, patron: Patron, account: Account) -> None:
         try:
             described = self._described(patron, account, frozenset())
-            return await self._desk.client.create_patron(described)
+            await self._desk.client.create_patron(described)
         except AccountExists:
             raise BadAnswer("the vendor makes no account for a new name", may_stand=False) from None
 
@@ -206,18 +207,23 @@ def begin(tx: Transaction, desk: Desk, patron: Patron) -> Account:
         )  # fmt: skip
         account = _account(tx, desk, name)
     assert account is not None  # noqa: S101 - it was written a line before
+    if account.card != patron.id:
+        tx.run(
+            f"UPDATE remote_patrons SET card = :card{_ROW}",  # noqa: S608 - constant
+            collection=desk.collection, patron=name, card=patron.id,
+        )  # fmt: skip
     return account
 
 
 def _account(tx: Transaction, desk: Desk, patron: str) -> Account | None:
     row = tx.row(
-        f"SELECT alias, remote_id, agreed FROM remote_patrons{_ROW}",  # noqa: S608 - constant
+        f"SELECT alias, remote_id, agreed, card FROM remote_patrons{_ROW}",  # noqa: S608 - constant
         collection=desk.collection, patron=patron,
     )  # fmt: skip
     if row is None:
         return None
-    alias, remote_id, agreed = row
-    return Account(alias, remote_id, frozenset(agreed.split()))
+    alias, remote_id, agreed, card = row
+    return Account(alias, remote_id, frozenset(agreed.split()), card)
 
 
 def _set_id(tx: Transaction, desk: Desk, patron: str, remote_id: int | None) -> None:

@@ -39,10 +39,9 @@ async def update_availability(at: Collecting, *, may_shrink: bool = False) -> Ru
     run = await at.begin(Job.AVAILABILITY)
     async with at.ending(run):
         problems: list[JobError | CirculationError] = []
-        known = await at.known()
         for medium in store.LENDABLE:
             try:
-                await _update(at, run, medium, known, may_shrink=may_shrink)
+                await _update(at, run, medium, may_shrink=may_shrink)
             except (Shrinks, CirculationError) as error:
                 problems.append(error)
         if len(problems) == 1:
@@ -54,36 +53,31 @@ async def update_availability(at: Collecting, *, may_shrink: bool = False) -> Ru
     return run
 
 
-async def _update(
-    at: Collecting, run: Run, medium: Medium, known: dict[str, Known], *, may_shrink: bool
-) -> None:
-    listed = await at.client.availability(medium)
+async def _update(at: Collecting, run: Run, medium: Medium, *, may_shrink: bool) -> None:
+    listed, there = await asyncio.gather(  # 0.3 s of 3 sooner than one after the other
+        at.client.availability(medium),
+        at.read(lambda tx: store.there(tx, at.collection, medium)),
+    )
     run.counts.calls += 1
     run.counts.received += len(listed)
     run.counts.media[medium.value] = len(listed)
     rows = _by_isbn(run, listed)
-    there = {isbn: it for isbn, it in known.items() if it.medium is medium and not it.withdrawn}
-    lent = [isbn for isbn, it in there.items() if it.available]
-    vanished = [isbn for isbn in lent if isbn not in rows]
+    vanished = [it for isbn, it in there.items() if it.available and isbn not in rows]
     if not may_shrink:
-        check_shrinking(len(vanished), len(lent), f"are not in the list of {medium.value}s")
-    flags = {
-        there[isbn].key: _flags(at, there[isbn], available)
-        for isbn, available in rows.items()
-        if isbn in there
-    }
-    flags |= {there[isbn].key: (there[isbn].owned, False) for isbn in vanished}
-    before = {it.key: (it.owned, it.available) for it in there.values()}
-    changed = {key: its for key, its in flags.items() if its != before[key]}
-    run.counts.unchanged += len(flags) - len(changed)
+        lent = sum(1 for it in there.values() if it.available)
+        check_shrinking(len(vanished), lent, f"are not in the list of {medium.value}s")
+    changed: dict[int, tuple[bool | None, bool]] = {}
+    for isbn, (key, owned, before) in there.items():
+        if (now := rows.get(isbn)) is not None:
+            flags = _flags(at, owned, now)
+            if flags == (owned, before):
+                run.counts.unchanged += 1
+            else:
+                changed[key] = flags
+    changed |= {it.key: (it.owned, False) for it in vanished}
     run.counts.vanished += len(vanished)
     await at.set_flags(run, changed)
-    await _add(
-        at,
-        run,
-        {isbn: it for isbn, it in rows.items() if isbn not in known or known[isbn].withdrawn},
-        known,
-    )
+    await _add(at, run, {isbn: it for isbn, it in rows.items() if isbn not in there})
 
 
 def _by_isbn(run: Run, listed: Iterable[Availability]) -> dict[str, bool]:
@@ -98,15 +92,18 @@ def _by_isbn(run: Run, listed: Iterable[Availability]) -> dict[str, bool]:
     return rows
 
 
-def _flags(at: Collecting, before: Known | None, available: bool) -> tuple[bool | None, bool]:
+def _flags(at: Collecting, owned: bool | None, available: bool) -> tuple[bool | None, bool]:
     """Owned and available. Vendors that list what a library could buy list it as not available."""
     if available or not at.client.settings.shows_titles_not_owned:
         return True, available
-    return None if before is None else before.owned, available
+    return owned, available
 
 
-async def _add(at: Collecting, run: Run, rows: dict[str, bool], known: dict[str, Known]) -> None:
-    """Titles that we do not know yet: fetch their records, a few at a time."""
+async def _add(at: Collecting, run: Run, listed: dict[str, bool]) -> None:
+    """Titles that we do not have: fetch the records of those that we do not have as another medium
+    either, a few at a time."""
+    known = await at.known() if listed else {}
+    rows = {isbn: it for isbn, it in listed.items() if isbn not in known or known[isbn].withdrawn}
     if not rows:
         return
     # Any of them, or those that the vendor does not know would keep the others from their turn.
@@ -119,7 +116,7 @@ async def _add(at: Collecting, run: Run, rows: dict[str, bool], known: dict[str,
 
     def mark(tx: Transaction, saved: Sequence[Known]) -> None:
         pairs = zip(made.titles, saved, strict=True)
-        flags = {it.key: _flags(at, it, rows[str(each.row["isbn"])]) for each, it in pairs}
+        flags = {it.key: _flags(at, it.owned, rows[str(each.row["isbn"])]) for each, it in pairs}
         store.set_flags(tx, flags)
 
     await at.keep_titles(run, sifted, made, known, await at.read(store.spelt), mark)

@@ -127,12 +127,21 @@ class OneClickCollection:
         return None if found is None else as_item(found)
 
     async def patron_account(self, patron_id: str) -> PatronAccount:
-        entries = await self._entries(await self._desk.patron(patron_id))
-        loans = [loan_of(self._desk, each) for each in entries if each.kind is shelf.Kind.LOAN]
-        return PatronAccount(
-            loans=tuple(sorted(loans, key=lambda loan: loan.due_at)),
-            holds=tuple(hold_of(each) for each in entries if each.kind is shelf.Kind.HOLD),
-        )
+        return await self.account_of(await self._desk.patron(patron_id))
+
+    async def account_of(self, patron: Patron) -> PatronAccount:
+        name, collection = name_of(patron), self._desk.collection
+
+        def account(tx: Transaction) -> PatronAccount:
+            entries = shelf.of_patron(tx, collection, name, self._desk.now())
+            loans = [loan_of(self._desk, each) for each in entries if each.kind is shelf.Kind.LOAN]
+            return PatronAccount(
+                loans=tuple(sorted(loans, key=lambda loan: loan.due_at)),
+                holds=tuple(hold_of(each) for each in entries if each.kind is shelf.Kind.HOLD),
+                under_way=tuple(intents.under_way(tx, collection, name)),
+            )
+
+        return await self._desk.read(account)
 
     # -------------------------------------------------------- transactions
 
@@ -217,7 +226,7 @@ class OneClickCollection:
             return await self._result(CheckinResult, first, None)
         found = await self._found(isbn)
         if patron_id is not None:
-            patron: Patron | None = await self._desk.patron(patron_id)
+            patron = await self._desk.ils.find_patron(patron_id)
         else:
             patron = await self._only_borrower(isbn, found)
         if patron is None:
@@ -303,7 +312,7 @@ class OneClickCollection:
     # -------------------------------------------------------- files, bookmarks, wishes
 
     async def formats(self, patron_id: str, item_id: str) -> Sequence[Format]:
-        return await self._files.formats(await self._desk.patron(patron_id), _isbn(item_id))
+        return await self._files.formats(await self._reader(patron_id), _isbn(item_id))
 
     async def fulfil(
         self,
@@ -314,20 +323,20 @@ class OneClickCollection:
         part: int | None = None,
         origin: Origin,
     ) -> Fulfilment:
-        patron = await self._desk.patron(patron_id)
+        patron = await self._reader(patron_id)
         return await self._files.fulfil(patron, _isbn(item_id), media_type, part)
 
     async def audiobook(self, patron_id: str, item_id: str) -> Audiobook:
-        return await self._files.audiobook(await self._desk.patron(patron_id), _isbn(item_id))
+        return await self._files.audiobook(await self._reader(patron_id), _isbn(item_id))
 
     async def bookmark(self, patron_id: str, item_id: str) -> Bookmark | None:
-        loan = await self._files.loan(await self._desk.patron(patron_id), _isbn(item_id))
+        loan = await self._files.loan(await self._reader(patron_id), _isbn(item_id))
         return await self._desk.read(lambda tx: bookmarks.of_loan(tx, loan.key))
 
     async def keep_bookmark(
         self, patron_id: str, item_id: str, bookmark: Bookmark, *, origin: Origin
     ) -> None:
-        loan = await self._files.loan(await self._desk.patron(patron_id), _isbn(item_id))
+        loan = await self._files.loan(await self._reader(patron_id), _isbn(item_id))
         await self._desk.write(lambda tx: bookmarks.keep(tx, loan.key, bookmark))
 
     async def wishlist(self, patron_id: str) -> Sequence[Wish]:
@@ -429,7 +438,11 @@ class OneClickCollection:
             return self._begun(tx, patron, item, origin, check, kinds)
 
         intent = await self._desk.write(work)
-        return await self._result(result_type, intent, patron)
+        try:
+            return await self._result(result_type, intent, patron)
+        except Refused as refused:  # the vendor does not say of whom and what
+            refused.patron, refused.item = patron, refused.item or item
+            raise
 
     def _begun(
         self,
@@ -527,6 +540,17 @@ class OneClickCollection:
         patron = await self._desk.patron(patron_id)
         if pin is not None and not await self._desk.ils.check_password(patron_id, pin):
             raise WrongPIN
+        return patron
+
+    async def _reader(self, patron_id: str) -> Patron:
+        """Somebody who may have something on loan.
+
+        Raises:
+            NotOnLoan: Nobody has this card.
+        """
+        patron = await self._desk.ils.find_patron(patron_id)
+        if patron is None:
+            raise NotOnLoan
         return patron
 
     def _check_supports(self, operation: str) -> None:

@@ -70,15 +70,27 @@ class Desk:
         """When a loan ends of which the vendor tells the last day: by the library's clock."""
         return datetime.combine(day, LAST_MOMENT, self.zone).astimezone(UTC)
 
+    @property
+    def asks_for_days(self) -> bool:
+        """Whether loans of some medium are to be shorter than was agreed."""
+        return any(self.days(medium) is not None for medium in (Medium.EBOOK, Medium.EAUDIO))
+
     def days(self, medium: Medium) -> int | None:
         """For how many days to ask; None: for as many as were agreed, since one may only ask for
         fewer."""
+        length, agreed = self._lengths(medium)
+        return length if length < agreed else None
+
+    def length(self, medium: Medium) -> int:
+        """How many days a loan lasts."""
+        return min(self._lengths(medium))
+
+    def _lengths(self, medium: Medium) -> tuple[int, int]:
+        """As the library wants it, and at most."""
         its = self.settings
         if medium is Medium.EAUDIO:
-            length, agreed = its.eaudio_loan_length, its.eaudio_agreed_length
-        else:
-            length, agreed = its.ebook_loan_length, its.ebook_agreed_length
-        return length if length < agreed else None
+            return its.eaudio_loan_length, its.eaudio_agreed_length
+        return its.ebook_loan_length, its.ebook_agreed_length
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """As `Database.read`, in the institution's name, with the port's errors."""

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from bibliobus.database import Transaction, from_database, to_database
 from bibliobus.database.leases import is_gone, this_process
-from bibliobus.ils.records import Origin
+from bibliobus.ils.records import Origin, UnderWay
 
 A_MOMENT = timedelta(minutes=10)  # in which the same from another connection is a repeat
 HELD = timedelta(minutes=2)  # by a process elsewhere that says nothing
@@ -125,6 +125,22 @@ def open_one(tx: Transaction, collection: str, patron: str, isbn: str) -> Intent
         collection=collection, patron=patron, isbn=isbn,
     )  # fmt: skip
     return None if row is None else _intent(*row)
+
+
+def under_way(tx: Transaction, collection: str, patron: str) -> list[UnderWay]:
+    """All that is under way for a patron, the oldest first."""
+    rows = tx.rows(
+        "SELECT intents.isbn, COALESCE(title, intents.isbn), kind, begun_at FROM intents"
+        " LEFT JOIN titles ON titles.institution = intents.institution"
+        " AND titles.collection = intents.collection AND titles.isbn = intents.isbn"
+        " WHERE intents.institution = :institution AND intents.collection = :collection"
+        " AND patron = :patron AND settled_at IS NULL ORDER BY intents.key",
+        collection=collection, patron=patron,
+    )  # fmt: skip
+    return [
+        UnderWay(item_id=isbn, title_id=title, change=kind, since_at=from_database(begun_at))
+        for isbn, title, kind, begun_at in rows
+    ]
 
 
 def repeated(

@@ -93,6 +93,7 @@ class Lending:
         """
         sure = intent.attempts == 0  # that the vendor has not heard of it
         refusal: Refused | None = None
+        given_up = False
         for pause in PAUSES:
             await self._sleep(pause)
             try:
@@ -102,8 +103,8 @@ class Lending:
                         return settled
                     if refusal is not None:
                         return await self._refused(intent, refusal)
-                    if not self._may_call_again(intent):
-                        return await self._give_up(intent)
+                    if given_up := not self._may_call_again(intent):
+                        break
                 if not await self._call_begins(intent):
                     break
                 refusal = await self._call(intent, patron)
@@ -119,7 +120,7 @@ class Lending:
                     raise
                 logger.info("intent %d: %s", intent.key, error)
                 sure = False
-        return await self._leave(intent)
+        return await (self._give_up(intent) if given_up else self._leave(intent))
 
     # -------------------------------------------------------- calling
 
@@ -151,7 +152,7 @@ class Lending:
         return None
 
     async def _days(self, intent: Intent) -> int | None:
-        if intent.kind not in (Kind.CHECKOUT, Kind.RENEW):
+        if intent.kind not in (Kind.CHECKOUT, Kind.RENEW) or not self._desk.asks_for_days:
             return None
         found = await self._title(intent, also_withdrawn=True)
         return self._desk.days(Medium.EBOOK if found is None else found.title.medium)
@@ -168,15 +169,14 @@ class Lending:
     async def _read(
         self, intent: Intent, patron: Patron, *, said_yes: bool = False
     ) -> Intent | None:
-        """Apply an intent if the vendor has done it; None: it has no trace of it. What a renewal
-        has changed cannot be seen on the day of the loan itself: then its word is enough."""
+        """Apply an intent if the vendor has done it; None: it has no trace of it."""
         about_loans = intent.kind in (Kind.CHECKOUT, Kind.RENEW, Kind.CHECKIN)
         lists = await self.lists(patron, with_holds=not about_loans)
         loan, hold = lists.loans.get(intent.isbn), lists.holds.get(intent.isbn)
         match intent.kind:
             case Kind.CHECKOUT if loan is not None:
                 return await self._apply(intent, patron, loan)
-            case Kind.RENEW if loan is not None and (said_yes or _is_longer(loan, intent)):
+            case Kind.RENEW if loan is not None and await self._is_renewed(loan, intent, said_yes):
                 return await self._apply(intent, patron, loan)
             case Kind.ADD_HOLD if (there := loan or hold) is not None:
                 return await self._apply(intent, patron, there)
@@ -185,6 +185,19 @@ class Lending:
             case Kind.CANCEL_HOLD if hold is None or loan is not None:
                 return await self._apply(intent, patron, loan)
         return None
+
+    async def _is_renewed(self, loan: Seen, intent: Intent, said_yes: bool) -> bool:
+        """Whether a loan was. If that cannot be seen, on the day of the loan itself or without
+        dates, the vendor's word is needed and enough."""
+        if loan.due_at is None or intent.due_before is None:
+            return said_yes
+        if loan.due_at > intent.due_before:
+            return True
+        found = await self._title(intent)
+        length = self._desk.length(Medium.EBOOK if found is None else found.title.medium)
+        yesterday = self._desk.today() - timedelta(days=1)  # which it may still be at the vendor's
+        until = self._desk.end_of(yesterday + timedelta(days=length))
+        return said_yes and until <= loan.due_at
 
     def _by_isbn(self, rows: tuple[CheckedOut, ...] | tuple[Held, ...]) -> dict[str, Seen]:
         found: dict[str, Seen] = {}
@@ -266,10 +279,6 @@ class Lending:
 
 class _Settled(Exception):
     """Another process was quicker; nothing of ours stays written."""
-
-
-def _is_longer(loan: Seen, intent: Intent) -> bool:
-    return intent.due_before is None or loan.due_at is None or loan.due_at > intent.due_before
 
 
 def _of_the_past(intent: Intent) -> Entry:

@@ -12,7 +12,6 @@ import msgspec
 from msgspec.structs import replace
 
 from bibliobus.catalogue import store
-from bibliobus.catalogue.records import Medium
 from bibliobus.catalogue.store import Found, is_lent
 from bibliobus.database import Transaction
 from bibliobus.ils.records import (
@@ -128,7 +127,4 @@ def due_of(desk: Desk, entry: Entry) -> datetime:
     """When a loan ends: as the vendor says, or as was agreed if it does not."""
     if entry.due_at is not None:
         return entry.due_at
-    its = desk.settings
-    audio = entry.medium is Medium.EAUDIO
-    days = its.eaudio_loan_length if audio else its.ebook_loan_length
-    return entry.since_at + timedelta(days=days)
+    return entry.since_at + timedelta(days=desk.length(entry.medium))

@@ -4,7 +4,9 @@ them is known (spec/oneclick-api 1.12)."""
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NamedTuple
 
+from bibliobus.catalogue.records import Medium
 from bibliobus.database import Transaction, from_database, to_database
 from bibliobus.ils.records import Wish
 
@@ -12,6 +14,18 @@ _ROW = (
     " WHERE institution = :institution AND collection = :collection AND patron = :patron"
     " AND isbn = :isbn"
 )
+
+
+class Wished(NamedTuple):
+    """A title that patrons wish for. It never says who."""
+
+    isbn: str
+    title: str
+    medium: Medium | None  # None: it is not in the catalogue
+    patrons: int
+    owned: bool | None  # None: not known
+    first_at: datetime
+    last_at: datetime
 
 
 def add(
@@ -45,3 +59,36 @@ def of_patron(tx: Transaction, collection: str, patron: str) -> list[Wish]:
         Wish(isbn=isbn, title_id=title, wished_at=from_database(wished_at))
         for isbn, title, wished_at in rows
     ]
+
+
+_REPORT = """
+SELECT wishes.isbn, MAX(COALESCE(titles.title, wishes.title)), MAX(medium),
+    COUNT(DISTINCT patron),
+    MAX(CASE WHEN withdrawn_at IS NOT NULL OR NOT owned THEN 0 WHEN owned THEN 1 END),
+    MIN(wished_at), MAX(wished_at)
+FROM wishes
+LEFT JOIN titles ON titles.institution = wishes.institution
+    AND titles.collection = wishes.collection AND titles.isbn = wishes.isbn
+WHERE wishes.institution = :institution
+    AND (CAST(:collection AS TEXT) IS NULL OR wishes.collection = :collection)
+GROUP BY wishes.isbn
+ORDER BY 4 DESC, 6, wishes.isbn"""
+
+
+def report(tx: Transaction, collection: str | None = None) -> list[Wished]:
+    """What an institution's patrons wish for, the most wished for first; of equals, what was wished
+    for first. A title in several collections is one.
+
+    Args:
+        tx: The transaction, in the institution's name.
+        collection: Only wishes of this one; None: of all.
+    """
+    return [
+        Wished(
+            isbn, title, None if medium is None else Medium(medium), patrons,
+            None if owned is None else bool(owned), from_database(first), from_database(last),
+        )
+        for isbn, title, medium, patrons, owned, first, last in tx.rows(
+            _REPORT, collection=collection
+        )
+    ]  # fmt: skip

@@ -10,6 +10,8 @@ from bibliobus.ils import (
     Institution,
     Item,
     NothingToUndo,
+    NotSupported,
+    NotTakenHere,
     PatronList,
     PatronNotFound,
     WrongPIN,
@@ -26,6 +28,8 @@ from bibliobus.sip2.messages import (
     RenewResponse,
 )
 from bibliobus.terminals.call import Call, clean
+
+SCAN_YOUR_CARD = "Please scan your card first, then return this title."
 
 
 async def checkout(call: Call, request: Checkout) -> CheckoutResponse:
@@ -111,6 +115,7 @@ async def checkin(call: Call, request: Checkin) -> CheckinResponse:
     if request.cancel:
         return await _undo_checkout(call, request)
     lender = await call.institution.lender_of(request.item_id)
+    patron_id = None if lender is call.institution.ils else _whose(call, request)
 
     taken = await lender.checkin(
         request.item_id,
@@ -119,10 +124,23 @@ async def checkin(call: Call, request: Checkin) -> CheckinResponse:
         item_properties=clean(request.item_properties),
         no_block=request.no_block,
         capture_holds=call.account.settings.holds_get_captured,
-        origin=call.origin(),
+        patron_id=patron_id,
+        origin=call.origin(patron_id),
     )
 
     return taken_back(call, request, taken)
+
+
+def _whose(call: Call, request: Checkin) -> str:
+    """Whose e-book comes back. Its ISBN may be typed by anybody, and ends nobody else's loan; nor
+    does what a terminal has kept since it was off line, as somebody else is here now.
+
+    Raises:
+        NotTakenHere: Nobody knows.
+    """
+    if call.patron_id is None or request.no_block:
+        raise NotTakenHere(SCAN_YOUR_CARD)
+    return call.patron_id
 
 
 async def _undo_checkin(call: Call, request: Checkout) -> CheckoutResponse:
@@ -131,6 +149,7 @@ async def _undo_checkin(call: Call, request: Checkout) -> CheckoutResponse:
     ils, pin = call.institution.ils, call.pin(request.patron_password)
     if pin is not None and not await ils.check_password(request.patron_id, pin):
         raise WrongPIN
+    await _check_undoing(call, request.item_id)
     try:
         lent = await ils.undo_checkin(
             request.item_id, patron_id=request.patron_id or None, origin=call.origin()
@@ -153,6 +172,7 @@ async def _undo_checkin(call: Call, request: Checkout) -> CheckoutResponse:
 
 async def _undo_checkout(call: Call, request: Checkin) -> CheckinResponse:
     """09 with BI. What is in all the same needs no undoing, and that is what was asked for."""
+    await _check_undoing(call, request.item_id)
     try:
         taken = await call.institution.ils.undo_checkout(request.item_id, origin=call.origin())
     except NothingToUndo as refusal:
@@ -160,6 +180,16 @@ async def _undo_checkout(call: Call, request: Checkin) -> CheckinResponse:
             raise
         taken = CheckinResult(item=refusal.item, resensitize=not refusal.item.magnetic)
     return taken_back(call, request, taken)
+
+
+async def _check_undoing(call: Call, item_id: str) -> None:
+    """Refuse to undo what a vendor lent or took back: nothing of that can fail at a terminal.
+
+    Raises:
+        NotSupported: The ILS does not lend it.
+    """
+    if await call.institution.lender_of(item_id) is not call.institution.ils:
+        raise NotSupported("no collection can undo")
 
 
 def _lent(call: Call, lent: CheckoutResult) -> dict[str, Any]:

@@ -45,7 +45,7 @@ _NOT_KNOWN = (PatronNotFound.screen_message,)
 async def patron_status(call: Call, request: PatronStatusRequest) -> PatronStatusResponse:
     """23 → 24."""
     call.check_inst_id(request.institution_id, "patron status")
-    patron = await call.institution.ils.find_patron(request.patron_id)
+    patron = await call.institution.find_patron(request.patron_id)
     if patron is None:
         return no_patron_status(call, request, valid_patron=False, messages=_NOT_KNOWN)
     proven = await _proven(call, patron, request.patron_password)
@@ -77,7 +77,7 @@ async def patron_status(call: Call, request: PatronStatusRequest) -> PatronStatu
 async def patron_information(call: Call, request: PatronInformation) -> PatronInformationResponse:
     """63 → 64. CQ is sent if a PIN was."""
     call.check_inst_id(request.institution_id, "patron information")
-    patron = await call.institution.ils.find_patron(request.patron_id)
+    patron = await call.institution.find_patron(request.patron_id)
     if patron is None:
         return no_patron_information(call, request, valid_patron=False, messages=_NOT_KNOWN)
     proven = await _proven(call, patron, request.patron_password)
@@ -247,23 +247,30 @@ def no_patron_information(
 
 async def _proven(call: Call, patron: Patron, patron_password: str | None) -> bool | None:
     """Whether the terminal has the patron's PIN; None if it sent none, or an empty one, which is
-    no attempt."""
+    no attempt. Who has proven to be here is made known to the collections."""
+    institution = call.institution
     if patron_password:
-        return await call.institution.ils.check_password(patron.id, Secret(patron_password))
-    return True if call.takes_empty(patron_password) else None
+        proven = await institution.ils.check_password(patron.id, Secret(patron_password))
+    elif call.takes_empty(patron_password):
+        proven = True
+    else:
+        return None
+    if proven:
+        await institution.signed_in(patron.id)
+    return proven
 
 
 async def _list(call: Call, patron: Patron, request: PatronInformation) -> Sequence[ListEntry]:
     """The page of the list that was asked for."""
     if request.summary not in LISTS:
         return ()
-    ils, kind = call.institution.ils, LISTS[request.summary]
+    institution, kind = call.institution, LISTS[request.summary]
     start, end = request.start_item or 1, request.end_item
     if kind is PatronList.HOLDS and call.account.settings.hold_items == "all":
-        ready = await ils.patron_list(patron.id, kind)
-        others = await ils.patron_list(patron.id, PatronList.UNAVAILABLE_HOLDS)
+        ready = await institution.patron_list(patron, kind)
+        others = await institution.patron_list(patron, PatronList.UNAVAILABLE_HOLDS)
         return [*ready, *others][start - 1 : end]
-    return await ils.patron_list(patron.id, kind, start, end)
+    return await institution.patron_list(patron, kind, start, end)
 
 
 def _fee_details(call: Call, entries: Sequence[ListEntry]) -> tuple[FeeDetail, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from bibliobus.ils import (
+    BeingConfirmed,
     CheckinResult,
     CirculationError,
     Item,
@@ -51,6 +52,7 @@ from bibliobus.sip2.values import NOTHING_ALLOWED
 from bibliobus.terminals.call import Call, ForeignInstitution
 from bibliobus.terminals.circulation import magnetic, own_sort_bin, taken_back
 from bibliobus.terminals.items import no_item_information
+from bibliobus.terminals.offering import offer
 from bibliobus.terminals.patrons import no_patron_information, no_patron_status
 from bibliobus.terminals.status import off_line
 
@@ -67,6 +69,8 @@ def screen_messages(error: CirculationError) -> tuple[str, ...]:
     """What the patron is to read, each reason once (spec/sip2 4.3: all of a patron's blocks)."""
     if isinstance(error, Refused):
         return tuple(dict.fromkeys(str(each) for each in (error, *error.also)))
+    if isinstance(error, BeingConfirmed):
+        return (error.screen_message,)
     return (NOT_SUPPORTED if isinstance(error, NotSupported) else NO_ANSWER,)
 
 
@@ -75,6 +79,8 @@ async def _no_checkout(call: Call, request: Checkout, error: CirculationError) -
     looked_at = isinstance(error, Refused) and not isinstance(error, ForeignInstitution)
     looked_at = looked_at and not request.cancel
     pin_checked = looked_at and bool(request.patron_password) and not request.no_block
+    fields = await _not_lent(call, request.item_id, error)
+    fields["screen_messages"] += await offer(call, request, error)
     return CheckoutResponse(
         patron_id=request.patron_id,
         item_id=request.item_id,
@@ -82,7 +88,7 @@ async def _no_checkout(call: Call, request: Checkout, error: CirculationError) -
         valid_patron_password=not isinstance(error, WrongPIN | PatronNotFound)
         if pin_checked
         else None,
-        **await _not_lent(call, request.item_id, error),
+        **fields,
     )
 
 
@@ -116,13 +122,16 @@ async def _not_lent(call: Call, item_id: str, error: CirculationError) -> dict[s
 
 
 async def _item(call: Call, item_id: str, error: CirculationError) -> Item | None:
-    """The item that a refusal is about: it says so, or the ILS is asked again for its title."""
-    if not isinstance(error, Refused) or isinstance(error, ItemNotFound) or not item_id:
+    """The item that an answer is about: the error says so, or whoever lends it is asked again for
+    its title."""
+    told = isinstance(error, Refused | BeingConfirmed) and not isinstance(error, ItemNotFound)
+    if not told or not item_id:
         return None
-    if error.item is not None:
+    if isinstance(error, Refused) and error.item is not None:
         return error.item
     try:
-        return await call.institution.ils.find_item(item_id)
+        lender = await call.institution.lender_of(item_id)
+        return await lender.find_item(item_id)
     except CirculationError:
         return None  # then there is no title to show
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from bibliobus.database import DatabaseError
 from bibliobus.ils import (
+    BeingConfirmed,
     CirculationError,
     Institution,
     NotSupported,
@@ -62,6 +63,7 @@ from bibliobus.terminals.patrons import (
     patron_status,
 )
 from bibliobus.terminals.refusals import refuse
+from bibliobus.terminals.serving import Served
 from bibliobus.terminals.settings import AccountSettings
 from bibliobus.terminals.status import sc_status
 
@@ -125,7 +127,8 @@ class Session:
 
     __slots__ = (
         "_account", "_before_login", "_beginning", "_caller", "_connection", "_counted",
-        "_failures", "_location_code", "_premises", "_status", "_version", "_warned", "dialect",
+        "_failures", "_location_code", "_premises", "_served", "_status", "_version", "_warned",
+        "dialect",
     )  # fmt: skip
 
     def __init__(
@@ -144,6 +147,7 @@ class Session:
         self._location_code: str | None = None
         self._status: SCStatus | None = None  # what it last told of itself
         self._failures = 0
+        self._served = Served()
         self._warned: frozenset[Rule] = frozenset()
         self.dialect = beginning  # how the terminal is written to
 
@@ -174,14 +178,16 @@ class Session:
             self._note_warnings(request)
         if isinstance(message, SCStatus):
             self._spoken(message, account.dialect)
-        call = self._call(request, account)
         message = _normal(message, account.settings)
+        self._served.asks(message, time.monotonic())
+        call = self._call(request, account)
         began = time.perf_counter()
         try:
             if message.code not in account.may_send:
                 raise NotSupported(f"the role {account.settings.role} has no {message.code}")
             await self._wait_its_turn(message, account)
             response = await HANDLERS[type(message)](call, message)
+            self._served.answered(message, response, account.settings, time.monotonic())
             refused = ""
         except CirculationError as error:
             response = await self._no(call, message, error)
@@ -283,6 +289,7 @@ class Session:
         if self._counted is not None:
             self._premises.of_account.drop(self._counted)
         self._account = self._counted = self._location_code = self._status = None
+        self._served.forget()
 
     async def _signed_in(
         self, login: str, password: Secret, location_code: str | None, *, plain: bool
@@ -325,8 +332,9 @@ class Session:
         if account.settings.location_code != "ignore":
             location = self._location_code or location
         return Call(
-            institution, account, location, self._connection, self.dialect, request, now, local
-        )
+            institution, account, location, self._connection, self.dialect, request, now, local,
+            self._served.patron_id(time.monotonic()),
+        )  # fmt: skip
 
     async def _wait_its_turn(self, message: Message, account: Account) -> None:
         """Keep back who asks much, or guesses.
@@ -383,7 +391,9 @@ class Session:
 
     async def _no(self, call: Call, message: Message, error: CirculationError) -> Message:
         """The answer that says no, unless something may have been done after all."""
-        if isinstance(error, Unavailable):
+        if isinstance(error, Refused):
+            self._served.refused(message, error)
+        if isinstance(error, Unavailable) and not isinstance(error, BeingConfirmed):
             logger.warning("%s %s: %s", self, type(message).__name__, error)
             if error.may_stand and message.code in CHANGES_SOMETHING:
                 raise HangUp("nobody knows whether it was done") from error
@@ -441,6 +451,8 @@ def _reworded(response: Message, settings: AccountSettings) -> Message:
 def _outcome(error: CirculationError) -> str:
     if isinstance(error, Refused):
         return f" refused={error.reason}"
+    if isinstance(error, BeingConfirmed):
+        return " being-confirmed"
     return " refused=not-supported" if isinstance(error, NotSupported) else " unavailable"
 
 

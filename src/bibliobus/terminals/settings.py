@@ -140,6 +140,7 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     sort_bins: tuple[str, ...] | None = None  # CL by Koha's rules; None: the institution's
     disallow_overpayment: bool = False  # also where the library keeps credit
     unknown_pickup_location: Literal["refuse", "echo"] = "refuse"  # echo: another one is taken
+    offer_edition: bool = False  # of a copy that cannot be had, the e-book, if that can
     item_id_filter: str = ""  # a regular expression; what it matches is taken out of AB
     patron_id_filter: str = ""  # and out of AA
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 
@@ -9,6 +10,7 @@ import httpx2
 import pytest
 
 from bibliobus.sandbox.vendor import Vendor
+from bibliobus.sandbox.vendor.faults import Kind
 from tests.sandbox.vendor.conftest import EBOOK, OTHER_EBOOK, L
 
 ALL = f"{L}/media/all"
@@ -70,6 +72,20 @@ async def test_slowness_can_be_added(vendor: Vendor, partner: httpx2.AsyncClient
 
     assert (await partner.get(f"{L}/media/{EBOOK}")).json()["isbn"] == EBOOK
     assert time.monotonic() - began >= 0.05
+
+
+@pytest.mark.parametrize(("kind", "at_once"), [("latency", False), ("latency-after", True)])
+async def test_what_is_slow_is_done_also_if_nobody_waits_so_long(
+    vendor: Vendor, partner: httpx2.AsyncClient, mine: str, kind: Kind, at_once: bool
+) -> None:
+    vendor.faults.add(kind, times=1, seconds=0.4)
+
+    with pytest.raises(httpx2.ReadTimeout):
+        await partner.post(f"{mine}/checkouts/{EBOOK}", timeout=0.1)
+
+    assert len((await partner.get(f"{mine}/checkouts")).json()) == at_once
+    await asyncio.sleep(0.5)
+    assert len((await partner.get(f"{mine}/checkouts")).json()) == 1
 
 
 @pytest.mark.parametrize("path", [ALL, f"{L}/search", f"{L}/media/{EBOOK}"])

@@ -52,7 +52,7 @@ def availability_of_one(call: Call) -> Answer:
     if title is None:
         return Answer({"message": call.no_title(call.arguments["isbn"])})
     free = title.owned and call.vendor.collection.free(title)
-    return Answer(wire.availability(title, call.now, free=free))
+    return Answer(wire.availability(title, wire.instant(call.now), free=free))
 
 
 def delta(call: Call) -> Answer:
@@ -134,10 +134,10 @@ def _media_objects(call: Call, medium: str | None) -> Iterator[list[Any]]:
 
 
 def _availability(call: Call, medium: str | None) -> Iterator[list[Any]]:
-    moment, exhausted = call.now, call.vendor.collection.exhausted()
+    instant, exhausted = wire.instant(call.now), call.vendor.collection.exhausted()
     for titles in call.vendor.collection.held(medium):
         yield [
-            wire.availability(title, moment, free=title.position not in exhausted)
+            wire.availability(title, instant, free=title.position not in exhausted)
             for title in titles
         ]
 

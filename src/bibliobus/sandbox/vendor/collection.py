@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -20,8 +19,7 @@ DAILY, MONTHLY = 90, 400  # days for which there is a snapshot of each, and of e
 _CODE = re.compile(r"/([^/]+)/\1_image_")
 
 
-@dataclass(frozen=True, slots=True)
-class Title:
+class Title(NamedTuple):
     """One title. `copies` None: as many as are asked for."""
 
     position: int

@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 Kind = Literal[
     "latency",
+    "latency-after",
     "error-500",
     "html-page",
     "empty-body",
@@ -29,7 +30,8 @@ Kind = Literal[
 ]
 
 MEANINGS: dict[str, str] = {
-    "latency": "The answer comes so many seconds later.",
+    "latency": "It takes so many seconds until it is done, even if nobody waits so long.",
+    "latency-after": "What was asked is done; the answer comes so many seconds later.",
     "error-500": "500 and a general text; nothing is done.",
     "html-page": "503 and a page of HTML; nothing is done.",
     "empty-body": "200 and nothing else; nothing is done.",

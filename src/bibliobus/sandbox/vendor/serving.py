@@ -112,16 +112,19 @@ class VendorApp:
         endpoint, arguments = found
         self._vendor.calls[endpoint.name] += 1
         met = self._vendor.faults.taken(method, raw_path, endpoint.name)
+        body = await _body(request)  # first: what is slow is done, also if its client has gone
         if "latency" in met:
             await asyncio.sleep(met["latency"].seconds)
-        body = await _body(request)
         if body is None:
             return _response(answers.Answer({"message": answers.INVALID_REQUEST}, 413), base, ())
         call = Call(
             self._vendor, base, arguments, request.query_params.multi_items(),
             request.headers, body,
         )  # fmt: skip
-        return self._with_faults(endpoint, call, met)
+        response = self._with_faults(endpoint, call, met)
+        if "latency-after" in met:
+            await asyncio.sleep(met["latency-after"].seconds)
+        return response
 
     def _with_faults(
         self, endpoint: Endpoint, call: Call, met: Mapping[Kind, Fault]

@@ -77,10 +77,10 @@ def delta_book(title: Title) -> Object:
     return {"id": title.book_id, "isbn": title.isbn, "mediaType": title.medium}
 
 
-def availability(title: Title, moment: datetime, *, free: bool) -> Object:
-    """One row of availability."""
+def availability(title: Title, instant: str, *, free: bool) -> Object:
+    """One row of availability, as it was at an instant."""
     return {
-        "timeStamp": instant(moment),
+        "timeStamp": instant,
         "isbn": title.isbn,
         "mediaType": title.medium,
         "availability": free,

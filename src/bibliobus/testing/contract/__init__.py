@@ -1,4 +1,4 @@
-"""The port as tests: what every ILS adapter promises, for us and for whoever writes one.
+"""The port as tests: what every adapter promises, for us and for whoever writes one.
 
     class OurLibrary(ContractLibrary):
         ils = OurILS(...)
@@ -10,9 +10,10 @@
         async def library(self) -> ContractLibrary:
             return OurLibrary()
 
-needs pytest and pytest-asyncio in its `auto` mode. The library begins empty, follows `SETTINGS`,
-and takes what the tests put into it. What an adapter lacks it says with `ILS.supports` and
-`ContractLibrary.lacks`; then it has to say `NotSupported`, and the other tests are skipped.
+or, of a vendor's collection, the same with `ContractCollection` and `DigitalContract`. It needs
+pytest and pytest-asyncio in its `auto` mode. The library begins empty, follows `SETTINGS`, and
+takes what the tests put into it. What an adapter lacks it says with `ILS.supports` and
+`ContractLender.lacks`; then it has to say `NotSupported`, and the other tests are skipped.
 """
 
 import pytest
@@ -21,17 +22,20 @@ pytest.register_assert_rewrite(  # a failure shows what was there, in other repo
     *(
         f"{__name__}.{module}"
         for module in (
-            "circulation", "fees", "holds", "ils", "library", "offline", "patrons", "policies",
-            "repeats", "undo",
+            "circulation", "copies", "digital", "fees", "holds", "ils", "library", "offline",
+            "patrons", "policies", "repeats", "undo",
         )
     )
 )  # fmt: skip
 
 from bibliobus.testing.contract.circulation import CirculationContract  # noqa: E402
+from bibliobus.testing.contract.copies import CopiesContract  # noqa: E402
+from bibliobus.testing.contract.digital import DigitalContract  # noqa: E402
 from bibliobus.testing.contract.ils import ILSContract  # noqa: E402
 from bibliobus.testing.contract.library import (  # noqa: E402
     INSTITUTION,
     SETTINGS,
+    ContractCollection,
     ContractLender,
     ContractLibrary,
     document,
@@ -47,8 +51,11 @@ __all__ = [
     "INSTITUTION",
     "SETTINGS",
     "CirculationContract",
+    "ContractCollection",
     "ContractLender",
     "ContractLibrary",
+    "CopiesContract",
+    "DigitalContract",
     "ILSContract",
     "document",
     "fee",

@@ -33,6 +33,10 @@ from bibliobus.ils import (
 )
 from bibliobus.ils.library import Condition
 from bibliobus.testing.contract.library import (
+    ITEM,
+    A,
+    B,
+    C,
     ContractLibrary,
     charged,
     document,
@@ -59,7 +63,7 @@ class HoldContract:
         await library.add(document(patron(), patron("grace"), item(), loan(patron="grace")))
         before = datetime.now(UTC) - timedelta(seconds=1)
 
-        placed = await library.ils.add_hold("ada", item_id="31000001", origin=origin())
+        placed = await library.ils.add_hold("ada", item_id=ITEM, origin=origin())
 
         assert (placed.patron.id, placed.hold.title_id) == ("ada", "Middlemarch")
         assert (placed.hold.queue_position, placed.hold.ready) == (1, False)
@@ -68,22 +72,22 @@ class HoldContract:
         assert before <= placed.hold.placed_at <= datetime.now(UTC) + timedelta(seconds=1)
         assert not placed.available
         assert placed.item is not None
-        assert (placed.item.id, placed.item.hold_queue_length) == ("31000001", 1)
+        assert (placed.item.id, placed.item.hold_queue_length) == (ITEM, 1)
         assert (await library.ils.patron_account("ada")).holds == (placed.hold,)
-        assert await library.ils.hold_queue("31000001") == ["ada"]
+        assert await library.ils.hold_queue(ITEM) == ["ada"]
 
     async def test_says_that_a_copy_can_be_fetched_at_once(self, library: ContractLibrary) -> None:
         await library.add(document(patron(), patron("grace"), item()))
 
-        first = await library.ils.add_hold("ada", item_id="31000001", origin=origin())
-        second = await library.ils.add_hold("grace", item_id="31000001", origin=origin())
+        first = await library.ils.add_hold("ada", item_id=ITEM, origin=origin())
+        second = await library.ils.add_hold("grace", item_id=ITEM, origin=origin())
 
         assert (first.available, second.available) == (True, False)
         found = await found_item(library)
         assert found.circulation_status == CirculationStatus.AVAILABLE  # it is on its shelf still
 
     async def test_finds_a_title_by_its_text_or_key(self, library: ContractLibrary) -> None:
-        await library.add(document(patron(), patron("grace"), item(), item("a", title="Emma")))
+        await library.add(document(patron(), patron("grace"), item(), item(A, title="Emma")))
         key = (await found_item(library)).title_key
         assert key is not None
 
@@ -92,18 +96,16 @@ class HoldContract:
 
         assert by_text.item is None
         assert by_key.hold.title_id == "Middlemarch"
-        assert await library.ils.hold_queue("31000001") == ["ada", "grace"]
-        assert await library.ils.hold_queue("a") == []
+        assert await library.ils.hold_queue(ITEM) == ["ada", "grace"]
+        assert await library.ils.hold_queue(A) == []
 
     async def test_places_no_hold_on_what_it_does_not_know(self, library: ContractLibrary) -> None:
-        emmas = [item(id, title="Emma", author=author) for id, author in (("a", "A"), ("b", "B"))]
+        emmas = [item(id, title="Emma", author=author) for id, author in ((A, "A"), (B, "B"))]
         await library.add(document(patron(), item(), *emmas))
         add = library.ils.add_hold
 
-        await refusal(library, PatronNotFound, add("nobody", item_id="31000001", origin=origin()))
-        await refusal(
-            library, WrongPIN, add("ada", item_id="31000001", pin=Secret("0"), origin=origin())
-        )
+        await refusal(library, PatronNotFound, add("nobody", item_id=ITEM, origin=origin()))
+        await refusal(library, WrongPIN, add("ada", item_id=ITEM, pin=Secret("0"), origin=origin()))
         await refusal(library, ItemNotFound, add("ada", item_id="nothing", origin=origin()))
         await refusal(
             library,
@@ -120,18 +122,18 @@ class HoldContract:
         await refusal(library, TitleNotFound, add("ada", origin=origin()))
 
     async def test_has_one_hold_of_a_patron_on_a_title(self, library: ContractLibrary) -> None:
-        await library.add(document(patron(), item(), item("a")))
-        await library.ils.add_hold("ada", item_id="31000001", origin=origin())
+        await library.add(document(patron(), item(), item(A)))
+        await library.ils.add_hold("ada", item_id=ITEM, origin=origin())
 
         await refusal(
-            library, AlreadyOnHold, library.ils.add_hold("ada", item_id="a", origin=origin())
+            library, AlreadyOnHold, library.ils.add_hold("ada", item_id=A, origin=origin())
         )
 
     async def test_has_no_hold_on_what_the_patron_has(self, library: ContractLibrary) -> None:
-        await library.add(document(patron(), item(), item("a"), loan()))
+        await library.add(document(patron(), item(), item(A), loan()))
 
         await refusal(
-            library, AlreadyBorrowed, library.ils.add_hold("ada", item_id="a", origin=origin())
+            library, AlreadyBorrowed, library.ils.add_hold("ada", item_id=A, origin=origin())
         )
 
     async def test_refuses_holds_of_whom_it_lets_place_none(self, library: ContractLibrary) -> None:
@@ -140,36 +142,36 @@ class HoldContract:
         await refusal(
             library,
             HoldNotAllowed,
-            library.ils.add_hold("ada", item_id="31000001", origin=origin()),
+            library.ils.add_hold("ada", item_id=ITEM, origin=origin()),
         )
         await refusal(
-            library, CardLost, library.ils.add_hold("grace", item_id="31000001", origin=origin())
+            library, CardLost, library.ils.add_hold("grace", item_id=ITEM, origin=origin())
         )
 
     async def test_lets_a_patron_wait_who_may_not_borrow(self, library: ContractLibrary) -> None:
         await library.add(document(patron(charge_ok=False), item()))
 
-        placed = await library.ils.add_hold("ada", item_id="31000001", origin=origin())
+        placed = await library.ils.add_hold("ada", item_id=ITEM, origin=origin())
 
         assert placed.hold.queue_position == 1
 
     async def test_keeps_what_is_said_with_a_hold(self, library: ContractLibrary) -> None:
         expires_at = datetime.now(UTC).replace(microsecond=0) + timedelta(days=30)
-        await library.add(document(patron(), item(), item("a", title="Emma")))
+        await library.add(document(patron(), item(), item(A, title="Emma")))
 
         placed = await library.ils.add_hold(
             "ada",
-            item_id="31000001",
+            item_id=ITEM,
             hold_type=HoldType.SPECIFIC_COPY,
             pickup_location="south",
             expires_at=expires_at,
             origin=origin(),
         )
         past = await library.ils.add_hold(
-            "ada", item_id="a", expires_at=expires_at - timedelta(days=60), origin=origin()
+            "ada", item_id=A, expires_at=expires_at - timedelta(days=60), origin=origin()
         )
 
-        assert placed.hold.item_id == "31000001"
+        assert placed.hold.item_id == ITEM
         assert placed.hold.hold_type == HoldType.SPECIFIC_COPY
         assert (placed.hold.pickup_location, placed.hold.expires_at) == ("south", expires_at)
         assert past.hold.expires_at is None  # by policy
@@ -178,12 +180,12 @@ class HoldContract:
         await library.add(document(*(patron(f"p{n}") for n in range(10)), item()))
 
         placed = await asyncio.gather(
-            *(library.ils.add_hold(f"p{n}", item_id="31000001", origin=origin()) for n in range(10))
+            *(library.ils.add_hold(f"p{n}", item_id=ITEM, origin=origin()) for n in range(10))
         )
 
         assert sorted(each.hold.queue_position for each in placed) == list(range(1, 11))
         by_place = sorted(placed, key=lambda each: each.hold.queue_position)
-        queue = await library.ils.hold_queue("31000001")
+        queue = await library.ils.hold_queue(ITEM)
         assert queue == [each.patron.id for each in by_place]
 
     # ------------------------------------------------ looking
@@ -191,16 +193,16 @@ class HoldContract:
     async def test_shows_the_queue_of_an_item(self, library: ContractLibrary) -> None:
         await library.add(
             document(
-                patron(), patron("grace"), patron("mary"), item(), item("a", title="Emma"),
+                patron(), patron("grace"), patron("mary"), item(), item(A, title="Emma"),
                 hold(patron="grace"), hold(patron="ada"),
             )
         )  # fmt: skip
         position = library.ils.hold_queue_position
 
-        assert await library.ils.hold_queue("31000001") == ["grace", "ada"]
-        assert await library.ils.hold_queue("a") == []
-        assert [await position("31000001", id) for id in ("grace", "ada", "mary")] == [1, 2, 0]
-        assert await position("31000001", "nobody") == 0
+        assert await library.ils.hold_queue(ITEM) == ["grace", "ada"]
+        assert await library.ils.hold_queue(A) == []
+        assert [await position(ITEM, id) for id in ("grace", "ada", "mary")] == [1, 2, 0]
+        assert await position(ITEM, "nobody") == 0
         assert (await found_item(library)).hold_queue_length == 2
         (placed,) = (await library.ils.patron_account("ada")).holds
         assert placed.queue_position == 2
@@ -215,28 +217,28 @@ class HoldContract:
         await library.add(document(patron(), patron("grace"), item(), hold()))
 
         refused = await refusal(
-            library, OnHoldForAnother, library.ils.checkout("grace", "31000001", origin=origin())
+            library, OnHoldForAnother, library.ils.checkout("grace", ITEM, origin=origin())
         )
 
         assert refused.item is not None
-        assert not await library.ils.available("31000001", "grace")
-        assert await library.ils.available("31000001", "ada")
+        assert not await library.ils.available(ITEM, "grace")
+        assert await library.ils.available(ITEM, "ada")
 
     async def test_lists_holds_that_are_ready_and_those_to_come(
         self, library: ContractLibrary
     ) -> None:
         await library.add(
             document(
-                patron(), patron("grace"), item(), item("a", title="Emma"),
-                loan(patron="grace"), loan("a", "grace"), hold(), hold("a"),
+                patron(), patron("grace"), item(), item(A, title="Emma"),
+                loan(patron="grace"), loan(A, "grace"), hold(), hold(A),
             )
         )  # fmt: skip
-        await library.ils.checkin("31000001", origin=origin())
+        await library.ils.checkin(ITEM, origin=origin())
 
         ready = await library.ils.patron_list("ada", PatronList.HOLDS)
         to_come = await library.ils.patron_list("ada", PatronList.UNAVAILABLE_HOLDS)
 
-        assert [(each.item_id, each.title_id) for each in ready] == [("31000001", "Middlemarch")]
+        assert [(each.item_id, each.title_id) for each in ready] == [(ITEM, "Middlemarch")]
         assert [(each.item_id, each.title_id) for each in to_come] == [("", "Emma")]
         account = await library.ils.patron_account("ada")
         assert account.holds == (ready[0].hold, to_come[0].hold)
@@ -254,7 +256,7 @@ class HoldContract:
             )
         )  # fmt: skip
 
-        taken = await library.ils.checkin("31000001", origin=origin())
+        taken = await library.ils.checkin(ITEM, origin=origin())
 
         assert taken.alert_type == AlertType.HOLD_HERE
         assert taken.hold is not None
@@ -266,20 +268,20 @@ class HoldContract:
         assert found.circulation_status == CirculationStatus.WAITING_ON_HOLD_SHELF
         assert found.hold_pickup_at == taken.hold.pickup_by
         (ready,) = (await library.ils.patron_account("mary")).holds
-        assert (ready.queue_position, ready.ready, ready.item_id) == (0, True, "31000001")
+        assert (ready.queue_position, ready.ready, ready.item_id) == (0, True, ITEM)
         assert ready.pickup_by == taken.hold.pickup_by
         (waiting,) = (await library.ils.patron_account("ada")).holds
         assert (waiting.queue_position, waiting.ready) == (1, False)
-        assert await library.ils.hold_queue("31000001") == ["mary", "ada"]
+        assert await library.ils.hold_queue(ITEM) == ["mary", "ada"]
 
     async def test_leaves_the_hold_shelf_to_staff_if_the_terminal_wants_that(
         self, library: ContractLibrary
     ) -> None:
         await library.add(document(patron(), patron("grace"), item(), loan(patron="grace"), hold()))
 
-        taken = await library.ils.checkin("31000001", capture_holds=False, origin=origin())
+        taken = await library.ils.checkin(ITEM, capture_holds=False, origin=origin())
         found = await found_item(library)
-        at_the_desk = await library.ils.checkin("31000001", origin=origin())
+        at_the_desk = await library.ils.checkin(ITEM, origin=origin())
 
         assert (taken.alert_type, taken.hold) == (AlertType.OTHER, None)
         assert found.circulation_status == CirculationStatus.AVAILABLE
@@ -291,7 +293,7 @@ class HoldContract:
     ) -> None:
         await library.add(document(patron(), item(), loan()))
 
-        taken = await library.ils.checkin("31000001", capture_holds=False, origin=origin())
+        taken = await library.ils.checkin(ITEM, capture_holds=False, origin=origin())
 
         assert taken.alert_type is None
 
@@ -299,49 +301,49 @@ class HoldContract:
         self, library: ContractLibrary
     ) -> None:
         await library.add(document(patron(), patron("grace"), item(), loan(patron="grace"), hold()))
-        await library.ils.checkin("31000001", origin=origin())
+        await library.ils.checkin(ITEM, origin=origin())
 
         await refusal(
-            library, OnHoldForAnother, library.ils.checkout("grace", "31000001", origin=origin())
+            library, OnHoldForAnother, library.ils.checkout("grace", ITEM, origin=origin())
         )
-        lent = await library.ils.checkout("ada", "31000001", origin=origin())
+        lent = await library.ils.checkout("ada", ITEM, origin=origin())
 
         assert (lent.patron.hold_count, lent.item.hold_queue_length) == (0, 0)
         assert lent.item.circulation_status == CirculationStatus.CHARGED
         assert (await library.ils.patron_account("ada")).holds == ()
-        assert await charged(library, "ada") == ["31000001"]
+        assert await charged(library, "ada") == [ITEM]
 
     async def test_serves_a_hold_with_any_copy(self, library: ContractLibrary) -> None:
         await library.add(
-            document(patron(), patron("grace"), item(), item("a"), loan("a", "grace"), hold())
+            document(patron(), patron("grace"), item(), item(A), loan(A, "grace"), hold())
         )
 
-        await library.ils.checkin("a", origin=origin())
-        lent = await library.ils.checkout("ada", "31000001", origin=origin())  # not the one kept
+        await library.ils.checkin(A, origin=origin())
+        lent = await library.ils.checkout("ada", ITEM, origin=origin())  # not the one kept
 
         assert lent.patron.hold_count == 0
-        found = await found_item(library, "a")
+        found = await found_item(library, A)
         assert found.circulation_status == CirculationStatus.AVAILABLE
-        assert await library.ils.hold_queue("a") == []
+        assert await library.ils.hold_queue(A) == []
 
     async def test_says_at_any_place_in_the_queue_whether_a_copy_can_be_fetched(
         self, library: ContractLibrary
     ) -> None:
         await library.add(
             document(
-                patron(), patron("grace"), patron("mary"), item(), item("a"),
+                patron(), patron("grace"), patron("mary"), item(), item(A),
                 hold(hold_type=HoldType.SPECIFIC_COPY),
             )
         )  # fmt: skip
         soon = datetime.now(UTC) + timedelta(days=9)
 
-        second = await library.ils.add_hold("grace", item_id="a", origin=origin())
-        third = await library.ils.add_hold("mary", item_id="a", origin=origin())
+        second = await library.ils.add_hold("grace", item_id=A, origin=origin())
+        third = await library.ils.add_hold("mary", item_id=A, origin=origin())
         suspended = await library.ils.alter_hold(
-            "ada", item_id="31000001", suspended_until=soon, origin=origin()
+            "ada", item_id=ITEM, suspended_until=soon, origin=origin()
         )
         served = await library.ils.alter_hold(
-            "mary", item_id="31000001", hold_type=HoldType.SPECIFIC_COPY, origin=origin()
+            "mary", item_id=ITEM, hold_type=HoldType.SPECIFIC_COPY, origin=origin()
         )
 
         assert (second.hold.queue_position, second.available) == (
@@ -357,30 +359,30 @@ class HoldContract:
     ) -> None:
         await library.add(
             document(
-                patron(), patron("grace"), item(), item("a"), hold(), hold(patron="grace"),
+                patron(), patron("grace"), item(), item(A), hold(), hold(patron="grace"),
             )
         )  # fmt: skip
-        await library.ils.checkin("a", origin=origin())
+        await library.ils.checkin(A, origin=origin())
 
-        await library.ils.checkout("ada", "31000001", no_block=True, origin=origin())
+        await library.ils.checkout("ada", ITEM, no_block=True, origin=origin())
 
         (ready,) = (await library.ils.patron_account("grace")).holds
-        assert (ready.ready, ready.item_id) == (True, "a")
+        assert (ready.ready, ready.item_id) == (True, A)
 
     async def test_serves_a_hold_on_one_copy_with_that_copy(self, library: ContractLibrary) -> None:
         await library.add(
             document(
-                patron(), patron("grace"), item(), item("a"),
-                loan(patron="grace"), loan("a", "grace"),
+                patron(), patron("grace"), item(), item(A),
+                loan(patron="grace"), loan(A, "grace"),
                 hold(hold_type=HoldType.SPECIFIC_COPY),
             )
         )  # fmt: skip
 
-        other = await library.ils.checkin("a", origin=origin())
-        taken = await library.ils.checkin("31000001", origin=origin())
+        other = await library.ils.checkin(A, origin=origin())
+        taken = await library.ils.checkin(ITEM, origin=origin())
 
         assert other.hold is None
-        assert await library.ils.hold_queue("a") == []
+        assert await library.ils.hold_queue(A) == []
         assert taken.hold is not None
         assert taken.hold.patron_id == "ada"
 
@@ -389,8 +391,8 @@ class HoldContract:
     ) -> None:
         await library.add(document(patron(), item(), hold()))
 
-        taken = await library.ils.checkin("31000001", origin=origin())
-        again = await library.ils.checkin("31000001", origin=origin())
+        taken = await library.ils.checkin(ITEM, origin=origin())
+        again = await library.ils.checkin(ITEM, origin=origin())
 
         assert (taken.patron, taken.alert_type) == (None, AlertType.HOLD_HERE)
         assert again.alert_type == AlertType.HOLD_HERE
@@ -398,11 +400,11 @@ class HoldContract:
 
     async def test_lends_off_line_what_waits_for_another(self, library: ContractLibrary) -> None:
         await library.add(document(patron(), patron("grace"), item(), hold()))
-        await library.ils.checkin("31000001", origin=origin())
+        await library.ils.checkin(ITEM, origin=origin())
 
-        await library.ils.checkout("grace", "31000001", no_block=True, origin=origin())
+        await library.ils.checkout("grace", ITEM, no_block=True, origin=origin())
 
-        assert await charged(library, "grace") == ["31000001"]
+        assert await charged(library, "grace") == [ITEM]
         (waiting,) = (await library.ils.patron_account("ada")).holds
         assert (waiting.queue_position, waiting.ready) == (1, False)
 
@@ -412,12 +414,12 @@ class HoldContract:
         await refusal(
             library,
             OnHoldForAnother,
-            library.ils.renew("grace", item_id="31000001", origin=origin()),
+            library.ils.renew("grace", item_id=ITEM, origin=origin()),
         )
         await refusal(
             library,
             OnHoldForAnother,
-            library.ils.checkout("grace", "31000001", renewal_allowed=True, origin=origin()),
+            library.ils.checkout("grace", ITEM, renewal_allowed=True, origin=origin()),
         )
 
     # ------------------------------------------------ changing
@@ -433,27 +435,23 @@ class HoldContract:
         alter = library.ils.alter_hold
 
         suspended = await alter(
-            "ada", item_id="31000001", suspended_until=now + timedelta(days=9), origin=origin()
+            "ada", item_id=ITEM, suspended_until=now + timedelta(days=9), origin=origin()
         )
-        queue = await library.ils.hold_queue("31000001")
-        await alter(
-            "ada", item_id="31000001", suspended_until=now - timedelta(days=1), origin=origin()
-        )
+        queue = await library.ils.hold_queue(ITEM)
+        await alter("ada", item_id=ITEM, suspended_until=now - timedelta(days=1), origin=origin())
 
         assert suspended.hold.suspended_until == now + timedelta(days=9)
         assert queue == ["grace"]
-        assert await library.ils.hold_queue("31000001") == ["ada", "grace"]  # the place it had
+        assert await library.ils.hold_queue(ITEM) == ["ada", "grace"]  # the place it had
 
     async def test_passes_over_a_suspended_hold(self, library: ContractLibrary) -> None:
         await library.add(document(patron(), patron("grace"), item(), hold()))
         soon = datetime.now(UTC) + timedelta(days=9)
-        await library.ils.alter_hold(
-            "ada", item_id="31000001", suspended_until=soon, origin=origin()
-        )
+        await library.ils.alter_hold("ada", item_id=ITEM, suspended_until=soon, origin=origin())
 
-        await library.ils.checkout("grace", "31000001", origin=origin())
+        await library.ils.checkout("grace", ITEM, origin=origin())
 
-        assert await charged(library, "grace") == ["31000001"]
+        assert await charged(library, "grace") == [ITEM]
         assert len((await library.ils.patron_account("ada")).holds) == 1
 
     async def test_changes_what_is_said_and_no_more(self, library: ContractLibrary) -> None:
@@ -462,7 +460,7 @@ class HoldContract:
         expires_at = datetime.now(UTC).replace(microsecond=0) + timedelta(days=30)
 
         moved = await library.ils.alter_hold(
-            "ada", item_id="31000001", pickup_location="south", origin=origin()
+            "ada", item_id=ITEM, pickup_location="south", origin=origin()
         )
         altered = await library.ils.alter_hold(
             "ada",
@@ -484,14 +482,14 @@ class HoldContract:
         await library.add(document(patron(), patron("grace"), item(), hold(patron="grace")))
         alter = library.ils.alter_hold
 
-        await refusal(library, HoldNotFound, alter("ada", item_id="31000001", origin=origin()))
+        await refusal(library, HoldNotFound, alter("ada", item_id=ITEM, origin=origin()))
         await refusal(library, HoldNotFound, alter("grace", item_id="nothing", origin=origin()))
         await refusal(library, HoldNotFound, alter("grace", title_id="Emma", origin=origin()))
-        await refusal(library, PatronNotFound, alter("nobody", item_id="31000001", origin=origin()))
+        await refusal(library, PatronNotFound, alter("nobody", item_id=ITEM, origin=origin()))
         await refusal(
             library,
             WrongPIN,
-            alter("grace", item_id="31000001", pin=Secret("0"), origin=origin()),
+            alter("grace", item_id=ITEM, pin=Secret("0"), origin=origin()),
         )
         await refusal(
             library,
@@ -510,23 +508,23 @@ class HoldContract:
         await library.add(document(patron(), patron("grace"), item(), hold(), hold(patron="grace")))
         (before,) = (await library.ils.patron_account("ada")).holds
 
-        given_up = await library.ils.cancel_hold("ada", item_id="31000001", origin=origin())
+        given_up = await library.ils.cancel_hold("ada", item_id=ITEM, origin=origin())
 
         assert given_up.patron.id == "ada"
         assert given_up.item is not None
-        assert given_up.item.id == "31000001"
+        assert given_up.item.id == ITEM
         assert (given_up.hold.id, given_up.hold.title_id) == (before.id, "Middlemarch")
         assert given_up.patron.unavailable_hold_count == 0
-        assert await library.ils.hold_queue("31000001") == ["grace"]
+        assert await library.ils.hold_queue(ITEM) == ["grace"]
         assert (await library.ils.patron_account("ada")).holds == ()
         await refusal(
             library,
             HoldNotFound,
-            library.ils.cancel_hold("ada", item_id="31000001", origin=origin()),
+            library.ils.cancel_hold("ada", item_id=ITEM, origin=origin()),
         )
 
     async def test_finds_a_hold_by_its_titles_key(self, library: ContractLibrary) -> None:
-        await library.add(document(patron(), item(), item("a"), hold()))
+        await library.add(document(patron(), item(), item(A), hold()))
         key = (await found_item(library)).title_key
 
         moved = await library.ils.alter_hold(
@@ -536,17 +534,17 @@ class HoldContract:
 
         assert moved.hold.pickup_location == "south"
         assert given_up.hold.id == moved.hold.id
-        assert await library.ils.hold_queue("a") == []
+        assert await library.ils.hold_queue(A) == []
 
     async def test_gives_the_copy_to_the_next_patron(self, library: ContractLibrary) -> None:
         await library.add(document(patron(), patron("grace"), item(), hold(), hold(patron="grace")))
-        await library.ils.checkin("31000001", origin=origin())
+        await library.ils.checkin(ITEM, origin=origin())
 
         await library.ils.cancel_hold("ada", title_id="Middlemarch", origin=origin())
 
         (ready,) = (await library.ils.patron_account("grace")).holds
-        assert (ready.ready, ready.item_id) == (True, "31000001")
-        await library.ils.cancel_hold("grace", item_id="31000001", origin=origin())
+        assert (ready.ready, ready.item_id) == (True, ITEM)
+        await library.ils.cancel_hold("grace", item_id=ITEM, origin=origin())
         found = await found_item(library)
         assert found.circulation_status == CirculationStatus.AVAILABLE
 
@@ -554,26 +552,24 @@ class HoldContract:
         await library.add(document(patron(), patron("grace"), item(), hold(patron="grace")))
         cancel = library.ils.cancel_hold
 
-        await refusal(library, HoldNotFound, cancel("ada", item_id="31000001", origin=origin()))
+        await refusal(library, HoldNotFound, cancel("ada", item_id=ITEM, origin=origin()))
         await refusal(library, HoldNotFound, cancel("grace", item_id="nothing", origin=origin()))
         await refusal(library, HoldNotFound, cancel("grace", title_id="Emma", origin=origin()))
-        await refusal(
-            library, PatronNotFound, cancel("nobody", item_id="31000001", origin=origin())
-        )
+        await refusal(library, PatronNotFound, cancel("nobody", item_id=ITEM, origin=origin()))
         await refusal(
             library,
             WrongPIN,
-            cancel("grace", item_id="31000001", pin=Secret("0"), origin=origin()),
+            cancel("grace", item_id=ITEM, pin=Secret("0"), origin=origin()),
         )
 
     async def test_may_take_a_hold_again(self, library: ContractLibrary) -> None:
         await library.add(document(patron(), patron("grace"), item(), hold(), hold(patron="grace")))
-        await library.ils.cancel_hold("ada", item_id="31000001", origin=origin())
+        await library.ils.cancel_hold("ada", item_id=ITEM, origin=origin())
 
-        placed = await library.ils.add_hold("ada", item_id="31000001", origin=origin())
+        placed = await library.ils.add_hold("ada", item_id=ITEM, origin=origin())
 
         assert placed.hold.queue_position == 2  # at the end
-        assert await library.ils.hold_queue("31000001") == ["grace", "ada"]
+        assert await library.ils.hold_queue(ITEM) == ["grace", "ada"]
 
 
 @needs("hold", "policies")
@@ -583,12 +579,12 @@ class HoldPolicyContract:
     async def test_refuses_holds_on_what_is_not_lent(self, library: ContractLibrary) -> None:
         await library.add(
             document(
-                patron(), item("a", title="Emma", item_type="reference"),
-                item("b", title="Persuasion", condition=Condition.WITHDRAWN),
+                patron(), item(A, title="Emma", item_type="reference"),
+                item(B, title="Persuasion", condition=Condition.WITHDRAWN),
             )
         )  # fmt: skip
 
-        for id in "ab":
+        for id in (A, B):
             await refusal(
                 library, HoldNotAllowed, library.ils.add_hold("ada", item_id=id, origin=origin())
             )
@@ -601,23 +597,23 @@ class HoldPolicyContract:
     ) -> None:
         await library.add(
             document(
-                patron(), item("a", title="Emma", condition=Condition.DAMAGED),
-                item("b"), loan("b", "grace"), item("c", item_type="reference"), patron("grace"),
+                patron(), item(A, title="Emma", condition=Condition.DAMAGED),
+                item(B), loan(B, "grace"), item(C, item_type="reference"), patron("grace"),
             )
         )  # fmt: skip
 
-        damaged = await library.ils.add_hold("ada", item_id="a", origin=origin())
-        not_lent = await library.ils.add_hold("ada", item_id="b", origin=origin())
+        damaged = await library.ils.add_hold("ada", item_id=A, origin=origin())
+        not_lent = await library.ils.add_hold("ada", item_id=B, origin=origin())
 
         assert (damaged.available, not_lent.available) == (True, False)
 
     async def test_refuses_one_hold_too_many(self, library: ContractLibrary) -> None:
         await library.add(
-            document(patron(), *(item(id, title=id) for id in "abc"), hold("a"), hold("b"))
+            document(patron(), *(item(id, title=id) for id in (A, B, C)), hold(A), hold(B))
         )
 
         await refusal(
-            library, HoldLimitReached, library.ils.add_hold("ada", item_id="c", origin=origin())
+            library, HoldLimitReached, library.ils.add_hold("ada", item_id=C, origin=origin())
         )
 
         assert (await found_patron(library)).hold_limit == 2
@@ -630,7 +626,7 @@ class HoldPolicyContract:
         await refusal(
             library,
             OwesTooMuch,
-            library.ils.add_hold("ada", item_id="31000001", origin=origin()),
+            library.ils.add_hold("ada", item_id=ITEM, origin=origin()),
         )
 
     async def test_knows_where_holds_can_be_picked_up(self, library: ContractLibrary) -> None:
@@ -640,19 +636,15 @@ class HoldPolicyContract:
         await refusal(
             library,
             NoSuchPickupLocation,
-            add("ada", item_id="31000001", pickup_location="moon", origin=origin()),
+            add("ada", item_id=ITEM, pickup_location="moon", origin=origin()),
         )
-        await refusal(
-            library, NoSuchPickupLocation, add("grace", item_id="31000001", origin=origin())
-        )
-        await add("ada", item_id="31000001", origin=origin())
-        placed = await add("grace", item_id="31000001", origin=origin(location="south"))
+        await refusal(library, NoSuchPickupLocation, add("grace", item_id=ITEM, origin=origin()))
+        await add("ada", item_id=ITEM, origin=origin())
+        placed = await add("grace", item_id=ITEM, origin=origin(location="south"))
         await refusal(
             library,
             NoSuchPickupLocation,
-            library.ils.alter_hold(
-                "ada", item_id="31000001", pickup_location="moon", origin=origin()
-            ),
+            library.ils.alter_hold("ada", item_id=ITEM, pickup_location="moon", origin=origin()),
         )
 
         assert placed.hold.pickup_location == "south"  # where the terminal stands
@@ -662,9 +654,9 @@ class HoldPolicyContract:
         add = library.ils.add_hold
 
         refused = await refusal(
-            library, FeeNotAcknowledged, add("ada", item_id="31000001", origin=origin())
+            library, FeeNotAcknowledged, add("ada", item_id=ITEM, origin=origin())
         )
-        placed = await add("ada", item_id="31000001", fee_acknowledged=True, origin=origin())
+        placed = await add("ada", item_id=ITEM, fee_acknowledged=True, origin=origin())
 
         assert refused.fee is not None
         assert (refused.fee.amount, refused.fee.currency) == (Decimal("0.75"), "EUR")
@@ -682,10 +674,10 @@ class HoldPolicyContract:
             )
         )  # fmt: skip
 
-        sent = await library.ils.checkin("31000001", current_location="desk", origin=origin())
+        sent = await library.ils.checkin(ITEM, current_location="desk", origin=origin())
         (travels,) = (await library.ils.patron_account("ada")).holds
-        still = await library.ils.checkin("31000001", current_location="stacks", origin=origin())
-        arrived = await library.ils.checkin("31000001", current_location="south", origin=origin())
+        still = await library.ils.checkin(ITEM, current_location="stacks", origin=origin())
+        arrived = await library.ils.checkin(ITEM, current_location="south", origin=origin())
         (ready,) = (await library.ils.patron_account("ada")).holds
 
         assert (sent.alert_type, sent.item.destination) == (AlertType.HOLD_ELSEWHERE, "south")
@@ -700,11 +692,11 @@ class HoldPolicyContract:
 
     async def test_sends_back_what_has_left_its_hold_shelf(self, library: ContractLibrary) -> None:
         await library.add(document(patron(), item(permanent_location="stacks"), hold()))
-        await library.ils.checkin("31000001", current_location="desk", origin=origin())
+        await library.ils.checkin(ITEM, current_location="desk", origin=origin())
 
-        elsewhere = await library.ils.checkin("31000001", current_location="south", origin=origin())
+        elsewhere = await library.ils.checkin(ITEM, current_location="south", origin=origin())
         (travels,) = (await library.ils.patron_account("ada")).holds
-        back = await library.ils.checkin("31000001", current_location="desk", origin=origin())
+        back = await library.ils.checkin(ITEM, current_location="desk", origin=origin())
         (ready,) = (await library.ils.patron_account("ada")).holds
 
         assert elsewhere.alert_type == AlertType.HOLD_ELSEWHERE
@@ -722,14 +714,12 @@ class HoldPolicyContract:
                 patron(), item(permanent_location="stacks"), hold(pickup_location="south"),
             )
         )  # fmt: skip
-        await library.ils.checkin("31000001", current_location="desk", origin=origin())
+        await library.ils.checkin(ITEM, current_location="desk", origin=origin())
 
         await refusal(
             library,
             NoSuchPickupLocation,
-            library.ils.alter_hold(
-                "ada", item_id="31000001", pickup_location="north", origin=origin()
-            ),
+            library.ils.alter_hold("ada", item_id=ITEM, pickup_location="north", origin=origin()),
         )
 
     async def test_lends_to_nobody_else_what_travels_to_a_patron(
@@ -741,23 +731,23 @@ class HoldPolicyContract:
                 hold(pickup_location="south"),
             )
         )  # fmt: skip
-        await library.ils.checkin("31000001", current_location="desk", origin=origin())
+        await library.ils.checkin(ITEM, current_location="desk", origin=origin())
 
         await refusal(
-            library, OnHoldForAnother, library.ils.checkout("grace", "31000001", origin=origin())
+            library, OnHoldForAnother, library.ils.checkout("grace", ITEM, origin=origin())
         )
 
     async def test_waits_for_a_copy_of_one_place(self, library: ContractLibrary) -> None:
         await library.add(
             document(
-                patron(), patron("grace"), item("a", permanent_location="stacks"),
-                item("b", permanent_location="south"), loan("a", "grace"), loan("b", "grace"),
-                hold("a", pickup_location="south", hold_type=HoldType.ANY_COPY_AT_ONE_PLACE),
+                patron(), patron("grace"), item(A, permanent_location="stacks"),
+                item(B, permanent_location="south"), loan(A, "grace"), loan(B, "grace"),
+                hold(A, pickup_location="south", hold_type=HoldType.ANY_COPY_AT_ONE_PLACE),
             )
         )  # fmt: skip
 
-        other = await library.ils.checkin("a", current_location="desk", origin=origin())
-        taken = await library.ils.checkin("b", current_location="south", origin=origin())
+        other = await library.ils.checkin(A, current_location="desk", origin=origin())
+        taken = await library.ils.checkin(B, current_location="south", origin=origin())
 
         assert other.hold is None
         assert taken.hold is not None
@@ -767,6 +757,6 @@ class HoldPolicyContract:
         self, library: ContractLibrary
     ) -> None:
         await library.add(document(patron(), item(), hold()))
-        await library.ils.cancel_hold("ada", item_id="31000001", origin=origin())
+        await library.ils.cancel_hold("ada", item_id=ITEM, origin=origin())
 
-        await refusal(library, NotOnLoan, library.ils.checkin("31000001", origin=origin()))
+        await refusal(library, NotOnLoan, library.ils.checkin(ITEM, origin=origin()))

@@ -19,9 +19,13 @@ from bibliobus.ils import (
     WrongPIN,
 )
 from bibliobus.testing.contract.circulation import CirculationContract
+from bibliobus.testing.contract.copies import CopiesContract
 from bibliobus.testing.contract.fees import FeeContract
 from bibliobus.testing.contract.holds import HoldContract, HoldPolicyContract
 from bibliobus.testing.contract.library import (
+    ITEM,
+    A,
+    B,
     ContractLibrary,
     can,
     document,
@@ -55,17 +59,17 @@ class RenewAllContract:
     async def test_renews_all_that_may_be(self, library: ContractLibrary) -> None:
         soon = datetime.now(UTC) + timedelta(days=1)
         await library.add(
-            document(patron(), item("a"), item("b"), loan("a", due_at=soon), loan("b", due_at=soon))
+            document(patron(), item(A), item(B), loan(A, due_at=soon), loan(B, due_at=soon))
         )
-        await library.ils.renew("ada", item_id="a", origin=origin())  # as often as it may be
+        await library.ils.renew("ada", item_id=A, origin=origin())  # as often as it may be
 
         result = await library.ils.renew_all("ada", origin=origin("1"))
         again = await library.ils.renew_all("ada", origin=origin("1"))
 
         assert again == result
-        assert [entry.item_id for entry in result.renewed] == ["b"]
+        assert [entry.item_id for entry in result.renewed] == [B]
         assert [(each.item_id, each.reason) for each in result.unrenewed] == [
-            ("a", "too-many-renewals")
+            (A, "too-many-renewals")
         ]
         assert result.unrenewed[0].title_id == "Middlemarch"
         assert result.unrenewed[0].screen_message
@@ -89,9 +93,9 @@ class StatusUpdateContract:
     async def test_keeps_an_items_properties(self, library: ContractLibrary) -> None:
         await library.add(document(item()))
 
-        kept = await library.ils.status_update("31000001", "tape|torn", origin=origin())
+        kept = await library.ils.status_update(ITEM, "tape|torn", origin=origin())
 
-        found = await library.ils.find_item("31000001")
+        found = await library.ils.find_item(ITEM)
         assert found == kept
         assert kept.item_properties == "tape|torn"
         with pytest.raises(ItemNotFound):
@@ -99,7 +103,8 @@ class StatusUpdateContract:
 
 
 class ILSContract(
-    CirculationContract, PatronContract, PINLockContract, BlockContract, OffLineContract,
+    CirculationContract, CopiesContract, PatronContract, PINLockContract, BlockContract,
+    OffLineContract,
     RenewAllContract, StatusUpdateContract, HoldContract, HoldPolicyContract, PolicyContract,
     RenewAllPolicyContract, CheckoutOrderContract, FeeContract, UndoContract, UndoHoldContract,
     UndoFeeContract, UndoPaymentContract, RepeatContract, RepeatedHoldContract,
@@ -118,19 +123,19 @@ class ILSContract(
             library.ils.check_inst_id(id, "checkout")
 
     async def test_says_what_is_available(self, library: ContractLibrary) -> None:
-        await library.add(document(patron(), patron("grace"), item(), item("a"), loan("a")))
+        await library.add(document(patron(), patron("grace"), item(), item(A), loan(A)))
         available = library.ils.available
 
-        assert await available("31000001", "grace")
-        assert not await available("a", "grace")
+        assert await available(ITEM, "grace")
+        assert not await available(A, "grace")
         with pytest.raises(ItemNotFound):
             await available("nothing", "ada")
 
     async def test_has_an_empty_queue_if_nobody_waits(self, library: ContractLibrary) -> None:
         await library.add(document(patron(), item()))
 
-        assert list(await library.ils.hold_queue("31000001")) == []
-        assert await library.ils.hold_queue_position("31000001", "ada") == 0
+        assert list(await library.ils.hold_queue(ITEM)) == []
+        assert await library.ils.hold_queue_position(ITEM, "ada") == 0
 
     async def test_has_every_list(self, library: ContractLibrary) -> None:
         await library.add(document(patron()))
@@ -161,9 +166,9 @@ class ILSContract(
 def _calls(ils: ILS, here: Origin) -> Mapping[str, Sequence[Callable[[], Awaitable[object]]]]:
     return {
         "hold": (
-            lambda: ils.add_hold("ada", item_id="31000001", origin=here),
-            lambda: ils.alter_hold("ada", item_id="31000001", origin=here),
-            lambda: ils.cancel_hold("ada", item_id="31000001", origin=here),
+            lambda: ils.add_hold("ada", item_id=ITEM, origin=here),
+            lambda: ils.alter_hold("ada", item_id=ITEM, origin=here),
+            lambda: ils.cancel_hold("ada", item_id=ITEM, origin=here),
         ),
         "fee paid": (lambda: ils.pay_fee("ada", Decimal(1), "EUR", payment_type=0, origin=here),),
         "renew all": (lambda: ils.renew_all("ada", origin=here),),
@@ -171,9 +176,9 @@ def _calls(ils: ILS, here: Origin) -> Mapping[str, Sequence[Callable[[], Awaitab
             lambda: ils.block("ada", card_retained=False, message="", origin=here),
             lambda: ils.enable("ada", origin=here),
         ),
-        "item status update": (lambda: ils.status_update("31000001", "", origin=here),),
+        "item status update": (lambda: ils.status_update(ITEM, "", origin=here),),
         "undo": (
-            lambda: ils.undo_checkout("31000001", origin=here),
-            lambda: ils.undo_checkin("31000001", origin=here),
+            lambda: ils.undo_checkout(ITEM, origin=here),
+            lambda: ils.undo_checkin(ITEM, origin=here),
         ),
     }

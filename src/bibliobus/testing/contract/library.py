@@ -13,8 +13,12 @@ import pytest
 
 from bibliobus.ils import (
     ILS,
+    AlreadyOnLoan,
     Circulation,
+    DigitalCollection,
     Item,
+    NoCopyAvailable,
+    NotOnLoan,
     Origin,
     Patron,
     PatronAccount,
@@ -34,9 +38,16 @@ from bibliobus.ils.library import (
 )
 
 E = TypeVar("E", bound=Refused)
-C = TypeVar("C", bound=type)
+_Tests = TypeVar("_Tests", bound=type)
 
 INSTITUTION = "MAIN"
+
+# ISBNs, since a vendor knows items by nothing else. To whoever lends copies they are barcodes.
+ITEM, A, B, C, D = (
+    "9780141439549", "9780141439587", "9780141439662", "9780141439686", "9780141439792",
+)  # fmt: skip
+UNKNOWN = "9780141439990"  # which no test puts into a library
+
 SETTINGS = InstitutionSettings(
     name="Contract Library",
     currency="EUR",
@@ -72,16 +83,33 @@ class ContractLender(ABC):
     lacks: frozenset[str] = frozenset()
     """What it cannot do and the pod has no name for: "undo" (of a checkout or checkin),
     "policies" (all in `SETTINGS` but `loans`; items that are lost and the like), "PIN lock"
-    (after many wrong ones). Of what has a name there, `ILS.supports` is asked."""
+    (after many wrong ones), "copies" (an item is not one thing that one patron has, but a title
+    that many may have at a time), "audiobooks". Of what has a name there, `ILS.supports` is
+    asked."""
 
     @abstractmethod
     async def add(self, library: Library) -> None:
         """Put the patrons, items, loans, holds and fees of institution `INSTITUTION` into it.
-        Called once in a test."""
+        Called once in a test.
+
+        Of a vendor's, each item is a title of its own, whatever it is called, and the library has
+        as many copies of it as it has loans here, but at least one. Its type may be "audiobook".
+        The patrons are those of the ILS behind it; a loan is due on the day it says."""
 
     async def restarted(self) -> Circulation | None:
         """The adapter as the next process finds it, after this one was killed; None: what it
         knows is gone then. For a database: a second adapter on the same one."""
+        return None
+
+
+class ContractCollection(ContractLender):
+    """A vendor's collection, and a way to fill it."""
+
+    ils: DigitalCollection
+    lacks = frozenset({"copies"})
+
+    async def restarted(self) -> DigitalCollection | None:
+        """As of `ContractLender`."""
         return None
 
 
@@ -103,14 +131,14 @@ def can(library: ContractLender, operation: str) -> bool:
     if operation in library.lacks:
         return False
     supports = getattr(library.ils, "supports", None)  # only an ILS has it
-    named = operation not in ("undo", "policies", "PIN lock")
+    named = operation not in ("undo", "policies", "PIN lock", "copies", "audiobooks")
     return not named or supports is None or bool(supports(operation))
 
 
-def needs(*operations: str) -> Callable[[C], C]:
+def needs(*operations: str) -> Callable[[_Tests], _Tests]:
     """Mark a class of tests that make no sense for a library which lacks one of these."""
 
-    def mark(tests: C) -> C:
+    def mark(tests: _Tests) -> _Tests:
         for name, test in list(vars(tests).items()):
             if name.startswith("test_"):
                 setattr(tests, name, _skipping(test, operations))
@@ -147,13 +175,13 @@ def patron(id: str = "ada", **more: object) -> PatronEntry:
     return PatronEntry(**(known | more))  # type: ignore[arg-type] # what tests pass is right
 
 
-def item(id: str = "31000001", **more: object) -> ItemEntry:
+def item(id: str = ITEM, **more: object) -> ItemEntry:
     """A copy of Middlemarch, at home nowhere in particular."""
     return ItemEntry(**({"id": id, "title": "Middlemarch"} | more))  # type: ignore[arg-type]
 
 
 def loan(
-    item: str = "31000001",
+    item: str = ITEM,
     patron: str = "ada",
     *,
     due_at: datetime | None = None,
@@ -165,7 +193,7 @@ def loan(
     return LoanEntry(patron=patron, item=item, lent_at=lent_at, due_at=due_at)
 
 
-def hold(item: str = "31000001", patron: str = "ada", **more: object) -> HoldEntry:
+def hold(item: str = ITEM, patron: str = "ada", **more: object) -> HoldEntry:
     """A hold on the title of this item, to be fetched at "north"."""
     known = {"item": item, "patron": patron, "pickup_location": "north"}
     return HoldEntry(**(known | more))  # type: ignore[arg-type] # what tests pass is right
@@ -188,10 +216,23 @@ def document(*entries: PatronEntry | ItemEntry | LoanEntry | HoldEntry | FeeEntr
     )
 
 
+# ------------------------------------------------ what is said of what somebody else has
+
+
+def none_left(library: ContractLender) -> type[Refused]:
+    """Why a patron gets nothing of an item whose last copy another has."""
+    return AlreadyOnLoan if can(library, "copies") else NoCopyAvailable
+
+
+def not_theirs(library: ContractLender) -> type[Refused]:
+    """Why a patron cannot renew what another has."""
+    return AlreadyOnLoan if can(library, "copies") else NotOnLoan
+
+
 # ------------------------------------------------ what is looked at
 
 PATRONS = ("ada", "grace", "mary")
-ITEMS = ("31000001", "a", "b", "c", "d")
+ITEMS = (ITEM, A, B, C, D)
 
 
 async def seen(ils: Circulation) -> list[Item | PatronAccount | None]:
@@ -223,7 +264,7 @@ async def found_patron(library: ContractLibrary, patron_id: str = "ada") -> Patr
     return found
 
 
-async def found_item(library: ContractLender, item_id: str = "31000001") -> Item:
+async def found_item(library: ContractLender, item_id: str = ITEM) -> Item:
     """An item that is there."""
     found = await library.ils.find_item(item_id)
     assert found is not None

@@ -22,8 +22,13 @@ from bibliobus.ils import (
 )
 from bibliobus.ils.library import LoanEntry
 from bibliobus.testing.contract.library import (
+    ITEM,
     SETTINGS,
+    A,
+    B,
+    C,
     ContractLibrary,
+    D,
     charged,
     document,
     found_item,
@@ -61,18 +66,18 @@ class PatronContract:
             assert await library.ils.find_patron(odd) is None
             assert await library.ils.find_item(odd) is None
             with pytest.raises(PatronNotFound):
-                await library.ils.checkout(odd, "31000001", pin=Secret(odd), origin=origin())
+                await library.ils.checkout(odd, ITEM, pin=Secret(odd), origin=origin())
 
         lent = await library.ils.checkout(
-            "ada", "31000001", item_properties="caf\udce9\0", origin=origin("1")
+            "ada", ITEM, item_properties="caf\udce9\0", origin=origin("1")
         )
         again = await library.ils.checkout(
-            "ada", "31000001", item_properties="caf\udce9\0", origin=origin("1")
+            "ada", ITEM, item_properties="caf\udce9\0", origin=origin("1")
         )
 
         assert again == lent
         assert await found_item(library) == lent.item
-        assert await charged(library, "ada") == ["31000001"]
+        assert await charged(library, "ada") == [ITEM]
 
     async def test_finds_a_blocked_patron(self, library: ContractLibrary) -> None:
         await library.add(document(patron(charge_ok=False), patron("grace", card_lost=True)))
@@ -103,7 +108,7 @@ class PatronContract:
         await library.add(
             document(
                 patron(),
-                *(item(id) for id in "abc"),
+                *(item(id) for id in (A, B, C)),
                 *(
                     LoanEntry(
                         patron="ada",
@@ -111,7 +116,7 @@ class PatronContract:
                         lent_at=now - timedelta(days=9),
                         due_at=now + timedelta(days=days),
                     )
-                    for id, days in (("a", 3), ("b", -2), ("c", 1))
+                    for id, days in ((A, 3), (B, -2), (C, 1))
                 ),
             )
         )
@@ -120,14 +125,14 @@ class PatronContract:
             entries = await library.ils.patron_list("ada", PatronList.CHARGED, start, end)
             return [entry.item_id for entry in entries]
 
-        assert await charged() == ["b", "c", "a"]
-        assert await charged(1, 1) == ["b"]
-        assert await charged(2, 99) == ["c", "a"]
+        assert await charged() == [B, C, A]
+        assert await charged(1, 1) == [B]
+        assert await charged(2, 99) == [C, A]
         assert await charged(3, 2) == []
         assert await charged(1, 0) == []
         assert await charged(98, 99) == []
         (overdue,) = await library.ils.patron_list("ada", PatronList.OVERDUE)
-        assert overdue.item_id == "b"
+        assert overdue.item_id == B
         assert overdue.title_id == "Middlemarch"
         assert overdue.due_at is not None
         assert overdue.due_at < now
@@ -146,7 +151,7 @@ class PatronContract:
         )
 
         with pytest.raises(PatronBlocked) as refused:
-            await library.ils.checkout("ada", "31000001", origin=origin())
+            await library.ils.checkout("ada", ITEM, origin=origin())
 
         reasons = {type(each) for each in (refused.value, *refused.value.also)}
         assert reasons == {CardLost, CardExpired, PatronBlocked}
@@ -154,18 +159,18 @@ class PatronContract:
         assert refused.value.item.title_id == "Middlemarch"
 
     async def test_refuses_one_loan_too_many(self, library: ContractLibrary) -> None:
-        await library.add(document(patron(), *(item(id) for id in "abcd")))
-        for each in "abc":
+        await library.add(document(patron(), *(item(id) for id in (A, B, C, D))))
+        for each in (A, B, C):
             await library.ils.checkout("ada", each, origin=origin())
 
         with pytest.raises(LoanLimitReached):
-            await library.ils.checkout("ada", "d", origin=origin())
+            await library.ils.checkout("ada", D, origin=origin())
 
         found = await library.ils.find_patron("ada")
         assert found is not None
         assert found.too_many_charged
         assert found.charge_ok
-        assert await charged(library, "ada") == ["a", "b", "c"]
+        assert await charged(library, "ada") == [A, B, C]
 
     async def test_ends_a_session(self, library: ContractLibrary) -> None:
         await library.add(document(patron()))
@@ -189,9 +194,7 @@ class PatronContract:
     ) -> None:
         await library.add(document(patron(**entry), item()))
 
-        refused = await refusal(
-            library, reason, library.ils.checkout("ada", "31000001", origin=origin())
-        )
+        refused = await refusal(library, reason, library.ils.checkout("ada", ITEM, origin=origin()))
 
         assert type(refused) is reason
         assert refused.also == ()
@@ -201,7 +204,7 @@ class PatronContract:
         await library.add(document(patron(charge_ok=False, blocked_because="Come in."), item()))
 
         refused = await refusal(
-            library, PatronBlocked, library.ils.checkout("ada", "31000001", origin=origin())
+            library, PatronBlocked, library.ils.checkout("ada", ITEM, origin=origin())
         )
 
         assert str(refused) == "Come in."
@@ -209,7 +212,7 @@ class PatronContract:
     async def test_takes_back_what_a_blocked_patron_has(self, library: ContractLibrary) -> None:
         await library.add(document(patron(card_lost=True), item(), loan()))
 
-        taken = await library.ils.checkin("31000001", origin=origin())
+        taken = await library.ils.checkin(ITEM, origin=origin())
 
         assert taken.patron is not None
         assert (taken.patron.id, taken.patron.charged_count) == ("ada", 0)
@@ -220,7 +223,7 @@ class PatronContract:
         await refusal(
             library,
             RenewalNotAllowed,
-            library.ils.renew("ada", item_id="31000001", origin=origin()),
+            library.ils.renew("ada", item_id=ITEM, origin=origin()),
         )
 
     @pytest.mark.parametrize("other", [" ada", "ada ", "Ada", "ADA", "ada\t"])
@@ -233,12 +236,12 @@ class PatronContract:
 
     async def test_shows_a_loan_that_is_late(self, library: ContractLibrary) -> None:
         await library.add(
-            document(patron(), item(), loan(late=timedelta(hours=1)), item("a"), loan("a"))
+            document(patron(), item(), loan(late=timedelta(hours=1)), item(A), loan(A))
         )
 
         late = await library.ils.patron_list("ada", PatronList.OVERDUE)
 
-        assert [entry.item_id for entry in late] == ["31000001"]
+        assert [entry.item_id for entry in late] == [ITEM]
         assert (await found_patron(library)).overdue_count == 1
         assert (await found_item(library)).due_at == late[0].due_at
 
@@ -258,16 +261,16 @@ class PINLockContract:
         await refusal(
             library,
             TooManyWrongPINs,
-            library.ils.checkout("ada", "31000001", pin=right, origin=origin()),
+            library.ils.checkout("ada", ITEM, pin=right, origin=origin()),
         )
         assert await library.ils.check_password("grace", right)
-        await library.ils.checkout("ada", "31000001", origin=origin())  # nobody asked for one
+        await library.ils.checkout("ada", ITEM, origin=origin())  # nobody asked for one
 
     async def test_counts_wrong_pins_of_all_calls(self, library: ContractLibrary) -> None:
         await library.add(document(patron(), item()))
         for _ in range(20):
             with pytest.raises(WrongPIN):
-                await library.ils.checkout("ada", "31000001", pin=Secret("0"), origin=origin())
+                await library.ils.checkout("ada", ITEM, pin=Secret("0"), origin=origin())
 
         assert not await library.ils.check_password("ada", Secret("1234"))
 
@@ -292,7 +295,7 @@ class BlockContract:
             "ada", card_retained=True, message="left behind", origin=origin("1")
         )
         with pytest.raises(BlockedAtTerminal):
-            await library.ils.checkout("ada", "31000001", origin=origin())
+            await library.ils.checkout("ada", ITEM, origin=origin())
         with pytest.raises(WrongPIN):
             await library.ils.enable("ada", pin=Secret("0"), origin=origin())
         enabled = await library.ils.enable("ada", pin=Secret("1234"), origin=origin("2"))
@@ -306,7 +309,7 @@ class BlockContract:
         assert enabled.charge_ok
         assert not enabled.hold_ok  # which staff have taken
         assert again == blocked  # the first answer, and no second effect:
-        await library.ils.checkout("ada", "31000001", origin=origin())
+        await library.ils.checkout("ada", ITEM, origin=origin())
 
     async def test_blocks_nobody_it_does_not_know(self, library: ContractLibrary) -> None:
         with pytest.raises(PatronNotFound):
@@ -331,4 +334,4 @@ class BlockContract:
         enabled = await library.ils.enable("ada", origin=origin())
 
         assert enabled == before
-        await refusal(library, CardLost, library.ils.checkout("ada", "31000001", origin=origin()))
+        await refusal(library, CardLost, library.ils.checkout("ada", ITEM, origin=origin()))

@@ -26,7 +26,12 @@ from bibliobus.ils import (
 )
 from bibliobus.ils.library import Condition
 from bibliobus.testing.contract.library import (
+    ITEM,
+    A,
+    B,
+    C,
     ContractLibrary,
+    D,
     charged,
     document,
     fee,
@@ -63,9 +68,9 @@ class PolicyContract:
     async def test_lends_nothing_that_is_not_for_loan(self, library: ContractLibrary) -> None:
         await library.add(document(patron(), item(item_type="reference")))
 
-        await refusal(library, NotForLoan, library.ils.checkout("ada", "31000001", origin=origin()))
+        await refusal(library, NotForLoan, library.ils.checkout("ada", ITEM, origin=origin()))
 
-        assert not await library.ils.available("31000001", "ada")
+        assert not await library.ils.available(ITEM, "ada")
 
     @pytest.mark.parametrize("condition", [*NOT_HERE, *NOT_FOUND])
     async def test_lends_nothing_that_ought_not_to_be_there(
@@ -74,28 +79,28 @@ class PolicyContract:
         await library.add(document(patron(), item(condition=condition)))
 
         refused = await refusal(
-            library, ItemNotAvailable, library.ils.checkout("ada", "31000001", origin=origin())
+            library, ItemNotAvailable, library.ils.checkout("ada", ITEM, origin=origin())
         )
 
         assert refused.item is not None
         assert refused.item.circulation_status == STATUS[condition]
-        assert not await library.ils.available("31000001", "ada")
+        assert not await library.ils.available(ITEM, "ada")
 
     async def test_lends_what_is_damaged(self, library: ContractLibrary) -> None:
         await library.add(document(patron(), item(condition=Condition.DAMAGED)))
 
-        await library.ils.checkout("ada", "31000001", origin=origin())
+        await library.ils.checkout("ada", ITEM, origin=origin())
 
-        assert await charged(library, "ada") == ["31000001"]
+        assert await charged(library, "ada") == [ITEM]
 
     async def test_lends_each_kind_for_its_own_time(self, library: ContractLibrary) -> None:
         await library.add(
-            document(patron(), item("a", item_type="dvd"), item("b", item_type="reading-room"))
+            document(patron(), item(A, item_type="dvd"), item(B, item_type="reading-room"))
         )
         now = datetime.now(UTC)
 
-        dvd = await library.ils.checkout("ada", "a", fee_acknowledged=True, origin=origin())
-        here = await library.ils.checkout("ada", "b", origin=origin())
+        dvd = await library.ils.checkout("ada", A, fee_acknowledged=True, origin=origin())
+        here = await library.ils.checkout("ada", B, origin=origin())
 
         assert timedelta(days=6) < dvd.due_at - now < timedelta(days=9)
         assert timedelta(0) < here.due_at - now <= timedelta(days=1)  # until closing time
@@ -104,34 +109,32 @@ class PolicyContract:
     async def test_counts_loans_of_each_kind(self, library: ContractLibrary) -> None:
         await library.add(
             document(
-                patron(), *(item(id, item_type="dvd") for id in "ab"), item("c"), loan("a"),
+                patron(), *(item(id, item_type="dvd") for id in (A, B)), item(C), loan(A),
             )
         )  # fmt: skip
 
         await refusal(
             library,
             LoanLimitReached,
-            library.ils.checkout("ada", "b", fee_acknowledged=True, origin=origin()),
+            library.ils.checkout("ada", B, fee_acknowledged=True, origin=origin()),
         )
-        await library.ils.checkout("ada", "c", origin=origin())
+        await library.ils.checkout("ada", C, origin=origin())
 
-        assert await charged(library, "ada") == ["a", "c"]
+        assert await charged(library, "ada") == [A, C]
 
     async def test_renews_some_kinds_near_their_date_only(self, library: ContractLibrary) -> None:
         far, near = timedelta(days=-5), timedelta(days=-2)
         await library.add(
             document(
-                patron(), item("a", item_type="new"), item("b", item_type="new"),
-                loan("a", late=far), loan("b", late=near),
+                patron(), item(A, item_type="new"), item(B, item_type="new"),
+                loan(A, late=far), loan(B, late=near),
             )
         )  # fmt: skip
 
-        await refusal(
-            library, TooSoonToRenew, library.ils.renew("ada", item_id="a", origin=origin())
-        )
-        renewed = await library.ils.renew("ada", item_id="b", origin=origin())
+        await refusal(library, TooSoonToRenew, library.ils.renew("ada", item_id=A, origin=origin()))
+        renewed = await library.ils.renew("ada", item_id=B, origin=origin())
 
-        assert renewed.item.id == "b"
+        assert renewed.item.id == B
 
     # ------------------------------------------------ what is taken back
 
@@ -141,10 +144,8 @@ class PolicyContract:
     ) -> None:
         await library.add(document(patron(), item(condition=condition)))
 
-        refused = await refusal(
-            library, NotTakenHere, library.ils.checkin("31000001", origin=origin())
-        )
-        await library.ils.checkin("31000001", no_block=True, origin=origin())
+        refused = await refusal(library, NotTakenHere, library.ils.checkin(ITEM, origin=origin()))
+        await library.ils.checkin(ITEM, no_block=True, origin=origin())
 
         assert refused.item is not None
         assert refused.item.title_id == "Middlemarch"
@@ -155,16 +156,16 @@ class PolicyContract:
     ) -> None:
         await library.add(document(patron(), item(condition=condition)))
 
-        taken = await library.ils.checkin("31000001", origin=origin())
+        taken = await library.ils.checkin(ITEM, origin=origin())
 
         assert taken.item.circulation_status == CirculationStatus.AVAILABLE
         assert taken.patron is None
-        await library.ils.checkout("ada", "31000001", origin=origin())
+        await library.ils.checkout("ada", ITEM, origin=origin())
 
     async def test_finds_what_is_lent_off_line(self, library: ContractLibrary) -> None:
         await library.add(document(patron(), item(condition=Condition.MISSING)))
 
-        lent = await library.ils.checkout("ada", "31000001", no_block=True, origin=origin())
+        lent = await library.ils.checkout("ada", ITEM, no_block=True, origin=origin())
 
         assert lent.item.circulation_status == CirculationStatus.CHARGED
 
@@ -172,7 +173,7 @@ class PolicyContract:
         await library.add(document(patron(), item(condition=Condition.LOST), loan()))
         lost = await found_patron(library)
 
-        taken = await library.ils.checkin("31000001", origin=origin())
+        taken = await library.ils.checkin(ITEM, origin=origin())
 
         assert lost.too_many_lost
         assert taken.patron is not None
@@ -191,13 +192,9 @@ class PolicyContract:
     # ------------------------------------------------ who may not borrow
 
     async def test_lends_nothing_to_who_has_lost_too_much(self, library: ContractLibrary) -> None:
-        await library.add(
-            document(patron(), item(), item("a", condition=Condition.LOST), loan("a"))
-        )
+        await library.add(document(patron(), item(), item(A, condition=Condition.LOST), loan(A)))
 
-        await refusal(
-            library, TooManyLost, library.ils.checkout("ada", "31000001", origin=origin())
-        )
+        await refusal(library, TooManyLost, library.ils.checkout("ada", ITEM, origin=origin()))
 
     async def test_lends_nothing_to_who_has_too_much_overdue(
         self, library: ContractLibrary
@@ -205,13 +202,13 @@ class PolicyContract:
         late = timedelta(days=2)
         await library.add(
             document(
-                patron(), patron("grace"), *(item(id) for id in "abcd"),
-                loan("a", late=late), loan("b", late=late), loan("c", "grace", late=late),
+                patron(), patron("grace"), *(item(id) for id in (A, B, C, D)),
+                loan(A, late=late), loan(B, late=late), loan(C, "grace", late=late),
             )
         )  # fmt: skip
 
-        await refusal(library, TooManyOverdue, library.ils.checkout("ada", "d", origin=origin()))
-        await library.ils.checkout("grace", "d", origin=origin())
+        await refusal(library, TooManyOverdue, library.ils.checkout("ada", D, origin=origin()))
+        await library.ils.checkout("grace", D, origin=origin())
 
         found = await found_patron(library)
         assert (found.too_many_overdue, found.overdue_limit) == (True, 2)
@@ -223,10 +220,8 @@ class PolicyContract:
             )
         )
 
-        await refusal(
-            library, OwesTooMuch, library.ils.checkout("ada", "31000001", origin=origin())
-        )
-        await library.ils.checkout("grace", "31000001", origin=origin())
+        await refusal(library, OwesTooMuch, library.ils.checkout("ada", ITEM, origin=origin()))
+        await library.ils.checkout("grace", ITEM, origin=origin())
 
         ada, grace = await found_patron(library), await found_patron(library, "grace")
         assert (ada.fee_amount, ada.fee_limit) == (Decimal("10.01"), Decimal(10))
@@ -238,14 +233,14 @@ class PolicyContract:
     async def test_tells_all_that_blocks_a_patron(self, library: ContractLibrary) -> None:
         await library.add(
             document(
-                patron(card_lost=True), fee("11"), *(item(id) for id in "ab"), item(),
-                item("c", condition=Condition.LOST), loan("c"),
-                *(loan(id, late=timedelta(days=2)) for id in "ab"),
+                patron(card_lost=True), fee("11"), *(item(id) for id in (A, B)), item(),
+                item(C, condition=Condition.LOST), loan(C),
+                *(loan(id, late=timedelta(days=2)) for id in (A, B)),
             )
         )  # fmt: skip
 
         refused: Refused = await refusal(
-            library, PatronBlocked, library.ils.checkout("ada", "31000001", origin=origin())
+            library, PatronBlocked, library.ils.checkout("ada", ITEM, origin=origin())
         )
 
         reasons = {each.reason for each in (refused, *refused.also)}
@@ -258,9 +253,9 @@ class PolicyContract:
         shown = await found_item(library)
 
         refused = await refusal(
-            library, FeeNotAcknowledged, library.ils.checkout("ada", "31000001", origin=origin())
+            library, FeeNotAcknowledged, library.ils.checkout("ada", ITEM, origin=origin())
         )
-        lent = await library.ils.checkout("ada", "31000001", fee_acknowledged=True, origin=origin())
+        lent = await library.ils.checkout("ada", ITEM, fee_acknowledged=True, origin=origin())
 
         assert (shown.fee, shown.fee_currency, shown.fee_type) == (
             Decimal("1.50"), "EUR", FeeType.RENTAL,
@@ -272,7 +267,7 @@ class PolicyContract:
         assert lent.patron.fee_amount == Decimal("1.50")
         (booked,) = (await library.ils.patron_account("ada")).fees
         assert (booked.id, booked.amount, booked.item_id) == (
-            lent.fee.id, Decimal("1.50"), "31000001",
+            lent.fee.id, Decimal("1.50"), ITEM,
         )  # fmt: skip
 
     async def test_asks_before_a_renewal_costs_something(self, library: ContractLibrary) -> None:
@@ -280,9 +275,9 @@ class PolicyContract:
         renew = library.ils.renew
 
         refused = await refusal(
-            library, FeeNotAcknowledged, renew("ada", item_id="31000001", origin=origin())
+            library, FeeNotAcknowledged, renew("ada", item_id=ITEM, origin=origin())
         )
-        renewed = await renew("ada", item_id="31000001", fee_acknowledged=True, origin=origin())
+        renewed = await renew("ada", item_id=ITEM, fee_acknowledged=True, origin=origin())
 
         assert refused.fee is not None
         assert refused.fee.amount == Decimal("1.50")
@@ -292,7 +287,7 @@ class PolicyContract:
     async def test_books_nothing_for_what_was_lent_off_line(self, library: ContractLibrary) -> None:
         await library.add(document(patron(), item(item_type="dvd")))
 
-        lent = await library.ils.checkout("ada", "31000001", no_block=True, origin=origin())
+        lent = await library.ils.checkout("ada", ITEM, no_block=True, origin=origin())
 
         assert lent.fee is None
         assert (await library.ils.patron_account("ada")).fees == ()
@@ -304,7 +299,7 @@ class PolicyContract:
         kept = loan(late=timedelta(days=days) if days else timedelta(days=-1))
         await library.add(document(patron(), item(item_type="dvd"), kept))
 
-        taken = await library.ils.checkin("31000001", origin=origin())
+        taken = await library.ils.checkin(ITEM, origin=origin())
 
         amount = None if taken.fee is None else taken.fee.amount
         assert amount == (None if owed is None else Decimal(owed))
@@ -314,23 +309,23 @@ class PolicyContract:
         )
 
     async def test_books_what_was_late_when_it_came_back(self, library: ContractLibrary) -> None:
-        dvds = [item(id, item_type="dvd") for id in "abc"]
+        dvds = [item(id, item_type="dvd") for id in (A, B, C)]
         late = timedelta(days=4)
-        await library.add(document(patron(), *dvds, *(loan(id, late=late) for id in "abc")))
+        await library.add(document(patron(), *dvds, *(loan(id, late=late) for id in (A, B, C))))
         now = datetime.now(UTC)
 
         async def owed(id: str, returned_at: datetime) -> Decimal | None:
             taken = await library.ils.checkin(id, returned_at=returned_at, origin=origin())
             return None if taken.fee is None else taken.fee.amount
 
-        assert await owed("a", now - timedelta(days=2)) == Decimal("1.00")
-        assert await owed("b", now - timedelta(days=99)) is None  # held at the loan's beginning
-        assert await owed("c", now + timedelta(days=99)) == Decimal("2.00")  # and at now
+        assert await owed(A, now - timedelta(days=2)) == Decimal("1.00")
+        assert await owed(B, now - timedelta(days=99)) is None  # held at the loan's beginning
+        assert await owed(C, now + timedelta(days=99)) == Decimal("2.00")  # and at now
 
     async def test_books_what_is_late_at_a_renewal(self, library: ContractLibrary) -> None:
         await library.add(document(patron(), item(item_type="dvd"), loan(late=timedelta(days=3))))
 
-        await library.ils.renew("ada", item_id="31000001", fee_acknowledged=True, origin=origin())
+        await library.ils.renew("ada", item_id=ITEM, fee_acknowledged=True, origin=origin())
 
         fees = (await library.ils.patron_account("ada")).fees
         assert {(each.fee_type, each.amount) for each in fees} == {
@@ -344,7 +339,7 @@ class PolicyContract:
         await library.add(document(patron(), item(item_type="dvd"), loan(late=timedelta(days=3))))
         yesterday = origin(transaction_at=datetime.now(UTC) - timedelta(days=1))
 
-        await library.ils.renew("ada", item_id="31000001", no_block=True, origin=yesterday)
+        await library.ils.renew("ada", item_id=ITEM, no_block=True, origin=yesterday)
 
         (only,) = (await library.ils.patron_account("ada")).fees
         assert (only.fee_type, only.amount) == (FeeType.OVERDUE, Decimal("1.00"))
@@ -356,7 +351,7 @@ class PolicyContract:
         await library.add(document(patron(), patron("grace"), item(item_type="dvd"), late))
         yesterday = origin(transaction_at=datetime.now(UTC) - timedelta(days=1))
 
-        await library.ils.checkout("ada", "31000001", no_block=True, origin=yesterday)
+        await library.ils.checkout("ada", ITEM, no_block=True, origin=yesterday)
 
         (only,) = (await library.ils.patron_account("grace")).fees
         assert (only.fee_type, only.amount) == (FeeType.OVERDUE, Decimal("1.00"))
@@ -370,13 +365,13 @@ class PolicyContract:
 
         await library.ils.renew(
             "ada",
-            item_id="31000001",
+            item_id=ITEM,
             no_block=True,
             no_block_due_at=now - timedelta(days=15),
             origin=origin(transaction_at=now - timedelta(days=16)),
         )
         renewed = await found_patron(library)
-        taken = await library.ils.checkin("31000001", origin=origin())
+        taken = await library.ils.checkin(ITEM, origin=origin())
 
         assert renewed.fee_amount == Decimal("4.00")
         assert taken.fee is not None
@@ -391,7 +386,7 @@ class PolicyContract:
     ) -> None:
         await library.add(document(item(permanent_location="stacks")))
 
-        left = await library.ils.checkin("31000001", origin=origin(location="south"))
+        left = await library.ils.checkin(ITEM, origin=origin(location="south"))
 
         assert (left.alert_type, left.item.destination) == (AlertType.GOES_ELSEWHERE, "north")
 
@@ -401,7 +396,7 @@ class PolicyContract:
         await library.add(document(patron(), item(permanent_location="stacks"), loan()))
 
         taken = await library.ils.checkin(
-            "31000001", current_location="bin 7", origin=origin(location="south")
+            ITEM, current_location="bin 7", origin=origin(location="south")
         )
 
         assert taken.alert_type == AlertType.GOES_ELSEWHERE
@@ -409,8 +404,8 @@ class PolicyContract:
     async def test_sends_an_item_home(self, library: ContractLibrary) -> None:
         await library.add(document(patron(), item(permanent_location="stacks"), loan()))
 
-        away = await library.ils.checkin("31000001", origin=origin(location="south"))
-        home = await library.ils.checkin("31000001", current_location="desk", origin=origin())
+        away = await library.ils.checkin(ITEM, origin=origin(location="south"))
+        home = await library.ils.checkin(ITEM, current_location="desk", origin=origin())
 
         assert (away.alert_type, away.item.destination) == (AlertType.GOES_ELSEWHERE, "north")
         assert away.item.circulation_status == CirculationStatus.IN_TRANSIT
@@ -420,9 +415,9 @@ class PolicyContract:
 
     async def test_lends_what_is_on_its_way_home(self, library: ContractLibrary) -> None:
         await library.add(document(patron(), item(permanent_location="stacks"), loan()))
-        await library.ils.checkin("31000001", current_location="south", origin=origin())
+        await library.ils.checkin(ITEM, current_location="south", origin=origin())
 
-        lent = await library.ils.checkout("ada", "31000001", origin=origin())
+        lent = await library.ils.checkout("ada", ITEM, origin=origin())
 
         assert lent.item.destination is None
         assert lent.item.circulation_status == CirculationStatus.CHARGED
@@ -435,18 +430,16 @@ class RenewAllPolicyContract:
     async def test_renews_what_costs_nothing_unless_the_patron_accepts(
         self, library: ContractLibrary
     ) -> None:
-        await library.add(
-            document(patron(), item("a"), item("b", item_type="dvd"), loan("a"), loan("b"))
-        )
+        await library.add(document(patron(), item(A), item(B, item_type="dvd"), loan(A), loan(B)))
 
         first = await library.ils.renew_all("ada", origin=origin())
         second = await library.ils.renew_all("ada", fee_acknowledged=True, origin=origin())
 
-        assert [each.item_id for each in first.renewed] == ["a"]
+        assert [each.item_id for each in first.renewed] == [A]
         assert [(each.item_id, each.reason) for each in first.unrenewed] == [
-            ("b", "fee-not-acknowledged")
+            (B, "fee-not-acknowledged")
         ]
-        assert [each.item_id for each in second.renewed] == ["b"]
+        assert [each.item_id for each in second.renewed] == [B]
         assert second.patron.fee_amount == Decimal("1.50")
 
 
@@ -458,11 +451,11 @@ class CheckoutOrderContract:
         await library.add(
             document(
                 patron(), patron("grace", charge_ok=False), patron("mary"),
-                item("a", item_type="reference", condition=Condition.LOST),
-                item("b", condition=Condition.MISSING), item("c"), item("d", item_type="dvd"),
+                item(A, item_type="reference", condition=Condition.LOST),
+                item(B, condition=Condition.MISSING), item(C), item(D, item_type="dvd"),
                 *(item(id, title="Emma") for id in "xyz"),
                 *(loan(id) for id in "xyz"),  # as many as she may have
-                hold("b", "mary"),
+                hold(B, "mary"),
             )
         )  # fmt: skip
 
@@ -470,9 +463,9 @@ class CheckoutOrderContract:
             await refusal(library, reason, library.ils.checkout(patron, item, origin=origin()))
 
         await refused("grace", "x", PatronBlocked)
-        await refused("ada", "a", NotForLoan)
-        await refused("ada", "b", ItemNotAvailable)
-        await refused("ada", "c", OnHoldForAnother)
-        await library.ils.cancel_hold("mary", item_id="b", origin=origin())
-        await refused("ada", "d", LoanLimitReached)
-        await refused("mary", "d", FeeNotAcknowledged)
+        await refused("ada", A, NotForLoan)
+        await refused("ada", B, ItemNotAvailable)
+        await refused("ada", C, OnHoldForAnother)
+        await library.ils.cancel_hold("mary", item_id=B, origin=origin())
+        await refused("ada", D, LoanLimitReached)
+        await refused("mary", D, FeeNotAcknowledged)

@@ -22,7 +22,10 @@ from bibliobus.ils import (
 )
 from bibliobus.ils.records import Record
 from bibliobus.testing.contract.library import (
+    ITEM,
     PATRONS,
+    A,
+    B,
     ContractLibrary,
     can,
     document,
@@ -51,11 +54,11 @@ class Change:
 
 
 def _checkout(ils: ILS, origin: Origin) -> Awaitable[Record]:
-    return ils.checkout("ada", "31000001", origin=origin)
+    return ils.checkout("ada", ITEM, origin=origin)
 
 
 def _checkin(ils: ILS, origin: Origin) -> Awaitable[Record]:
-    return ils.checkin("31000001", origin=origin)
+    return ils.checkin(ITEM, origin=origin)
 
 
 def _block(ils: ILS, origin: Origin) -> Awaitable[Record]:
@@ -67,16 +70,16 @@ def _enable(ils: ILS, origin: Origin) -> Awaitable[Record]:
 
 
 def _add_hold(ils: ILS, origin: Origin) -> Awaitable[Record]:
-    return ils.add_hold("ada", item_id="b", origin=origin)
+    return ils.add_hold("ada", item_id=B, origin=origin)
 
 
 def _cancel_hold(ils: ILS, origin: Origin) -> Awaitable[Record]:
-    return ils.cancel_hold("ada", item_id="b", origin=origin)
+    return ils.cancel_hold("ada", item_id=B, origin=origin)
 
 
 def _moved_to(location: str) -> Call:
     return lambda ils, origin: ils.alter_hold(
-        "ada", item_id="b", pickup_location=location, origin=origin
+        "ada", item_id=B, pickup_location=location, origin=origin
     )
 
 
@@ -87,25 +90,25 @@ def _paid(amount: str) -> Call:
 
 
 def _properties(text: str) -> Call:
-    return lambda ils, origin: ils.status_update("31000001", text, origin=origin)
+    return lambda ils, origin: ils.status_update(ITEM, text, origin=origin)
 
 
 CHANGES: Mapping[str, Change] = {
     "checkout": Change(_checkout, then=(_checkin,)),
     "checkout that renews": Change(
-        lambda ils, origin: ils.checkout("ada", "31000001", renewal_allowed=True, origin=origin),
+        lambda ils, origin: ils.checkout("ada", ITEM, renewal_allowed=True, origin=origin),
         first=(_checkout,),
         then=(_checkin, _checkout),
     ),
     "checkin": Change(_checkin, first=(_checkout,), then=(_checkout,)),
     "renew": Change(
-        lambda ils, origin: ils.renew("ada", item_id="a", origin=origin),
-        then=(lambda ils, origin: ils.checkin("a", origin=origin),),
+        lambda ils, origin: ils.renew("ada", item_id=A, origin=origin),
+        then=(lambda ils, origin: ils.checkin(A, origin=origin),),
     ),
     "renew_all": Change(
         lambda ils, origin: ils.renew_all("ada", origin=origin),
         needs=("renew all",),
-        then=(lambda ils, origin: ils.checkin("a", origin=origin),),
+        then=(lambda ils, origin: ils.checkin(A, origin=origin),),
     ),
     "add_hold": Change(_add_hold, needs=("hold",), then=(_cancel_hold,)),
     "alter_hold": Change(
@@ -121,13 +124,13 @@ CHANGES: Mapping[str, Change] = {
         _properties("torn"), needs=("item status update",), then=(_properties("mended"),)
     ),
     "undo_checkout": Change(
-        lambda ils, origin: ils.undo_checkout("31000001", origin=origin),
+        lambda ils, origin: ils.undo_checkout(ITEM, origin=origin),
         needs=("undo",),
         first=(_checkout,),
         then=(_checkout,),
     ),
     "undo_checkin": Change(
-        lambda ils, origin: ils.undo_checkin("31000001", origin=origin),
+        lambda ils, origin: ils.undo_checkin(ITEM, origin=origin),
         needs=("undo",),
         first=(_checkout, _checkin),
         then=(_checkin,),
@@ -198,20 +201,20 @@ class RepeatContract:
 
     async def test_does_for_another_account_what_it_asks(self, library: ContractLibrary) -> None:
         await library.add(document(patron(), item(), loan()))
-        await library.ils.checkin("31000001", origin=origin("1"))
+        await library.ils.checkin(ITEM, origin=origin("1"))
 
         await refusal(
             library,
             NotOnLoan,
-            library.ils.checkin("31000001", origin=origin("1", account="other")),
+            library.ils.checkin(ITEM, origin=origin("1", account="other")),
         )
 
     async def test_forgets_a_refused_checkin(self, library: ContractLibrary) -> None:
         await library.add(document(patron(), item()))
-        await refusal(library, NotOnLoan, library.ils.checkin("31000001", origin=origin("1")))
-        await library.ils.checkout("ada", "31000001", origin=origin("2"))
+        await refusal(library, NotOnLoan, library.ils.checkin(ITEM, origin=origin("1")))
+        await library.ils.checkout("ada", ITEM, origin=origin("2"))
 
-        taken = await library.ils.checkin("31000001", origin=origin("1"))
+        taken = await library.ils.checkin(ITEM, origin=origin("1"))
 
         assert taken.patron is not None
         assert taken.patron.id == "ada"
@@ -223,23 +226,23 @@ class RepeatedHoldContract:
 
     async def test_does_a_hold_for_each_account(self, library: ContractLibrary) -> None:
         await library.add(document(patron(), item()))
-        await library.ils.add_hold("ada", item_id="31000001", origin=origin("1"))
+        await library.ils.add_hold("ada", item_id=ITEM, origin=origin("1"))
 
         await refusal(
             library,
             AlreadyOnHold,
-            library.ils.add_hold("ada", item_id="31000001", origin=origin("1", account="other")),
+            library.ils.add_hold("ada", item_id=ITEM, origin=origin("1", account="other")),
         )
 
     async def test_forgets_a_refused_hold(self, library: ContractLibrary) -> None:
         await library.add(document(patron(), item(), hold()))
         add, cancel = library.ils.add_hold, library.ils.cancel_hold
-        await refusal(library, AlreadyOnHold, add("ada", item_id="31000001", origin=origin("1")))
-        await cancel("ada", item_id="31000001", origin=origin("2"))
-        await refusal(library, HoldNotFound, cancel("ada", item_id="31000001", origin=origin("3")))
+        await refusal(library, AlreadyOnHold, add("ada", item_id=ITEM, origin=origin("1")))
+        await cancel("ada", item_id=ITEM, origin=origin("2"))
+        await refusal(library, HoldNotFound, cancel("ada", item_id=ITEM, origin=origin("3")))
 
-        placed = await add("ada", item_id="31000001", origin=origin("1"))
-        given_up = await cancel("ada", item_id="31000001", origin=origin("3"))
+        placed = await add("ada", item_id=ITEM, origin=origin("1"))
+        given_up = await cancel("ada", item_id=ITEM, origin=origin("3"))
 
         assert given_up.hold.id == placed.hold.id
 
@@ -249,7 +252,7 @@ async def _begin(library: ContractLibrary, change: str) -> None:
     for operation in CHANGES[change].needs:
         if not can(library, operation):
             pytest.skip(f"it does not have {operation!r}")
-    lent = (item("a", title="Emma"), loan("a"), item("b", title="Persuasion"))
+    lent = (item(A, title="Emma"), loan(A), item(B, title="Persuasion"))
     owed = [fee("5.00")] if "fee paid" in CHANGES[change].needs else []
     await library.add(document(patron(), patron("grace"), item(), *lent, *owed))
     for call in CHANGES[change].first:

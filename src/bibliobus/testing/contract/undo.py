@@ -9,6 +9,9 @@ import pytest
 
 from bibliobus.ils import CirculationStatus, ItemNotFound, NothingToUndo, PaymentType
 from bibliobus.testing.contract.library import (
+    ITEM,
+    A,
+    B,
     ContractLibrary,
     charged,
     document,
@@ -31,9 +34,9 @@ class UndoContract:
     async def test_undoes_a_checkout(self, library: ContractLibrary) -> None:
         await library.add(document(patron(), item()))
         before = await seen(library.ils)
-        await library.ils.checkout("ada", "31000001", origin=origin())
+        await library.ils.checkout("ada", ITEM, origin=origin())
 
-        undone = await library.ils.undo_checkout("31000001", patron_id="ada", origin=origin())
+        undone = await library.ils.undo_checkout(ITEM, patron_id="ada", origin=origin())
 
         assert undone.patron is not None
         assert (undone.patron.id, undone.patron.charged_count) == ("ada", 0)
@@ -45,22 +48,22 @@ class UndoContract:
     async def test_undoes_a_renewal(self, library: ContractLibrary) -> None:
         await library.add(document(patron(), item(), loan()))
         before = await seen(library.ils)
-        await library.ils.renew("ada", item_id="31000001", origin=origin())
+        await library.ils.renew("ada", item_id=ITEM, origin=origin())
 
-        undone = await library.ils.undo_checkout("31000001", origin=origin())
+        undone = await library.ils.undo_checkout(ITEM, origin=origin())
 
         assert undone.item.circulation_status == CirculationStatus.CHARGED
         assert not undone.resensitize
         assert await seen(library.ils) == before
-        await library.ils.renew("ada", item_id="31000001", origin=origin())  # it may be again
+        await library.ils.renew("ada", item_id=ITEM, origin=origin())  # it may be again
 
     async def test_undoes_a_checkin(self, library: ContractLibrary) -> None:
         await library.add(document(patron(), item(), loan()))
         before = await seen(library.ils)
         kept = await found_item(library)
-        await library.ils.checkin("31000001", origin=origin())
+        await library.ils.checkin(ITEM, origin=origin())
 
-        undone = await library.ils.undo_checkin("31000001", patron_id="ada", origin=origin())
+        undone = await library.ils.undo_checkin(ITEM, patron_id="ada", origin=origin())
 
         assert undone.patron.id == "ada"
         assert undone.due_at == kept.due_at
@@ -68,37 +71,37 @@ class UndoContract:
         assert await seen(library.ils) == before
 
     async def test_undoes_nothing_that_is_not_there(self, library: ContractLibrary) -> None:
-        await library.add(document(patron(), item(), item("a"), loan("a")))
+        await library.add(document(patron(), item(), item(A), loan(A)))
         checkout, checkin = library.ils.undo_checkout, library.ils.undo_checkin
 
         for undo in (checkout, checkin):
             await refusal(library, ItemNotFound, undo("nothing", origin=origin()))
-            await refusal(library, NothingToUndo, undo("31000001", origin=origin()))
-            await refusal(library, NothingToUndo, undo("a", origin=origin()))
+            await refusal(library, NothingToUndo, undo(ITEM, origin=origin()))
+            await refusal(library, NothingToUndo, undo(A, origin=origin()))
 
     async def test_undoes_the_latest_transaction_only(self, library: ContractLibrary) -> None:
         await library.add(document(patron(), item()))
         checkout, checkin = library.ils.undo_checkout, library.ils.undo_checkin
-        await library.ils.checkout("ada", "31000001", origin=origin())
+        await library.ils.checkout("ada", ITEM, origin=origin())
 
-        await refusal(library, NothingToUndo, checkin("31000001", origin=origin()))
-        await library.ils.checkin("31000001", origin=origin())
-        await refusal(library, NothingToUndo, checkout("31000001", origin=origin()))
-        await checkin("31000001", origin=origin())
-        await refusal(library, NothingToUndo, checkin("31000001", origin=origin()))
-        await refusal(library, NothingToUndo, checkout("31000001", origin=origin()))
+        await refusal(library, NothingToUndo, checkin(ITEM, origin=origin()))
+        await library.ils.checkin(ITEM, origin=origin())
+        await refusal(library, NothingToUndo, checkout(ITEM, origin=origin()))
+        await checkin(ITEM, origin=origin())
+        await refusal(library, NothingToUndo, checkin(ITEM, origin=origin()))
+        await refusal(library, NothingToUndo, checkout(ITEM, origin=origin()))
 
-        assert await charged(library, "ada") == ["31000001"]
+        assert await charged(library, "ada") == [ITEM]
 
     async def test_undoes_nothing_of_another_terminal_or_patron(
         self, library: ContractLibrary
     ) -> None:
-        await library.add(document(patron(), patron("grace"), item(), item("a"), loan("a")))
+        await library.add(document(patron(), patron("grace"), item(), item(A), loan(A)))
         checkout, checkin = library.ils.undo_checkout, library.ils.undo_checkin
-        await library.ils.checkout("ada", "31000001", origin=origin())
-        await library.ils.checkin("a", origin=origin())
+        await library.ils.checkout("ada", ITEM, origin=origin())
+        await library.ils.checkin(A, origin=origin())
 
-        for undo, id in ((checkout, "31000001"), (checkin, "a")):
+        for undo, id in ((checkout, ITEM), (checkin, A)):
             await refusal(library, NothingToUndo, undo(id, origin=origin(account="other")))
             await refusal(library, NothingToUndo, undo(id, patron_id="grace", origin=origin()))
 
@@ -106,31 +109,29 @@ class UndoContract:
         self, library: ContractLibrary
     ) -> None:
         await library.add(document(patron(), item()))
-        await library.ils.checkout("ada", "31000001", no_block=True, origin=origin())
+        await library.ils.checkout("ada", ITEM, no_block=True, origin=origin())
 
-        await refusal(
-            library, NothingToUndo, library.ils.undo_checkout("31000001", origin=origin())
-        )
+        await refusal(library, NothingToUndo, library.ils.undo_checkout(ITEM, origin=origin()))
 
     async def test_answers_a_repeated_undo(self, library: ContractLibrary) -> None:
         await library.add(document(patron(), item()))
-        await library.ils.checkout("ada", "31000001", origin=origin())
-        undone = await library.ils.undo_checkout("31000001", origin=origin("1"))
-        await library.ils.checkout("ada", "31000001", origin=origin())
+        await library.ils.checkout("ada", ITEM, origin=origin())
+        undone = await library.ils.undo_checkout(ITEM, origin=origin("1"))
+        await library.ils.checkout("ada", ITEM, origin=origin())
 
-        again = await library.ils.undo_checkout("31000001", origin=origin("1"))
+        again = await library.ils.undo_checkout(ITEM, origin=origin("1"))
 
         assert again == undone
-        assert await charged(library, "ada") == ["31000001"]
+        assert await charged(library, "ada") == [ITEM]
 
     async def test_lends_anew_after_an_undo(self, library: ContractLibrary) -> None:
         await library.add(document(patron(), item()))
-        await library.ils.checkout("ada", "31000001", origin=origin("1"))
-        await library.ils.undo_checkout("31000001", origin=origin("2"))
+        await library.ils.checkout("ada", ITEM, origin=origin("1"))
+        await library.ils.undo_checkout(ITEM, origin=origin("2"))
 
-        await library.ils.checkout("ada", "31000001", origin=origin("3"))
+        await library.ils.checkout("ada", ITEM, origin=origin("3"))
 
-        assert await charged(library, "ada") == ["31000001"]
+        assert await charged(library, "ada") == [ITEM]
 
 
 @needs("undo", "hold")
@@ -139,30 +140,30 @@ class UndoHoldContract:
 
     async def test_lets_a_hold_wait_again_that_was_filled(self, library: ContractLibrary) -> None:
         await library.add(document(patron(), patron("grace"), item(), hold(), hold(patron="grace")))
-        await library.ils.checkin("31000001", origin=origin())
+        await library.ils.checkin(ITEM, origin=origin())
         before = await seen(library.ils)
-        await library.ils.checkout("ada", "31000001", origin=origin())
+        await library.ils.checkout("ada", ITEM, origin=origin())
 
-        await library.ils.undo_checkout("31000001", origin=origin())
+        await library.ils.undo_checkout(ITEM, origin=origin())
 
         assert await seen(library.ils) == before
 
     async def test_gives_a_hold_its_old_place(self, library: ContractLibrary) -> None:
         await library.add(document(patron(), patron("grace"), item(), hold(), hold(patron="grace")))
         before = await seen(library.ils)
-        await library.ils.checkout("ada", "31000001", origin=origin())
+        await library.ils.checkout("ada", ITEM, origin=origin())
 
-        await library.ils.undo_checkout("31000001", origin=origin())
+        await library.ils.undo_checkout(ITEM, origin=origin())
 
-        assert await library.ils.hold_queue("31000001") == ["ada", "grace"]
+        assert await library.ils.hold_queue(ITEM) == ["ada", "grace"]
         assert await seen(library.ils) == before
 
     async def test_takes_a_copy_from_the_hold_shelf(self, library: ContractLibrary) -> None:
         await library.add(document(patron(), patron("grace"), item(), loan(), hold(patron="grace")))
         before = await seen(library.ils)
-        await library.ils.checkin("31000001", origin=origin())
+        await library.ils.checkin(ITEM, origin=origin())
 
-        await library.ils.undo_checkin("31000001", origin=origin())
+        await library.ils.undo_checkin(ITEM, origin=origin())
 
         assert await seen(library.ils) == before
 
@@ -174,9 +175,9 @@ class UndoFeeContract:
     async def test_reverses_what_a_loan_costs(self, library: ContractLibrary) -> None:
         await library.add(document(patron(), item(item_type="dvd")))
         before = await seen(library.ils)
-        await library.ils.checkout("ada", "31000001", fee_acknowledged=True, origin=origin())
+        await library.ils.checkout("ada", ITEM, fee_acknowledged=True, origin=origin())
 
-        undone = await library.ils.undo_checkout("31000001", origin=origin())
+        undone = await library.ils.undo_checkout(ITEM, origin=origin())
 
         assert undone.patron is not None
         assert undone.patron.fee_amount == 0
@@ -186,9 +187,9 @@ class UndoFeeContract:
         late = loan(late=timedelta(days=3))
         await library.add(document(patron(), item(item_type="dvd"), late))
         before = await seen(library.ils)
-        await library.ils.checkin("31000001", origin=origin())
+        await library.ils.checkin(ITEM, origin=origin())
 
-        undone = await library.ils.undo_checkin("31000001", origin=origin())
+        undone = await library.ils.undo_checkin(ITEM, origin=origin())
 
         assert undone.patron.fee_amount == 0
         assert undone.due_at == late.due_at
@@ -205,14 +206,14 @@ class UndoPaymentContract:
     async def test_keeps_what_was_paid_for_the_next_fee(
         self, library: ContractLibrary, payment_type: PaymentType, owed: str
     ) -> None:
-        dvds = [item(id, item_type="dvd") for id in "ab"]
+        dvds = [item(id, item_type="dvd") for id in (A, B)]
         await library.add(document(patron(), *dvds))
-        await library.ils.checkout("ada", "a", fee_acknowledged=True, origin=origin())
+        await library.ils.checkout("ada", A, fee_acknowledged=True, origin=origin())
         await library.ils.pay_fee(
             "ada", Decimal("1.50"), "EUR", payment_type=payment_type, origin=origin()
         )
-        await library.ils.undo_checkout("a", origin=origin())
+        await library.ils.undo_checkout(A, origin=origin())
 
-        lent = await library.ils.checkout("ada", "b", fee_acknowledged=True, origin=origin())
+        lent = await library.ils.checkout("ada", B, fee_acknowledged=True, origin=origin())
 
         assert lent.patron.fee_amount == Decimal(owed)

@@ -1,0 +1,1 @@
+"""The records of the port as readers' apps want them: pure, knowing no vendor and no web."""
