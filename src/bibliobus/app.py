@@ -104,18 +104,17 @@ async def opened(
             for id, settings in stored.items()
         }
         lent = _collections(config, stored, embedded, database) if lends else {}
+        for theirs in lent.values():
+            collections.update(theirs)
         institutions = {
             id: _institution(id, settings, embedded[id], lent.get(id, {}))
             for id, settings in stored.items()
         }
         accounts = StoredAccounts(database, verifier)
         await accounts.refresh()
-        for theirs in lent.values():
-            collections.update(theirs)
         yield App(database, verifier, institutions, embedded, accounts, collections)
     finally:
-        for collection in collections.values():
-            await collection.close()
+        await asyncio.gather(*(each.close() for each in collections.values()))
         await database.close()
         verifier.close()
 

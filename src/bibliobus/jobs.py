@@ -109,7 +109,7 @@ async def _state(app: App, name: str, settings: CollectionSettings) -> dict[str,
             "library_id": settings.library_id,
             "covered_until": None if covered_until is None else covered_until.isoformat(),
             "titles": store.counts(tx, name),
-            "lending": shelf.counts(tx, name),
+            "lending": shelf.counts(tx, name, datetime.now(UTC)),
             "runs": [_told(run) for run in history[:TOLD]],
             "due": None if job is None else job.value,
         }

@@ -373,7 +373,9 @@ async def settled(*servers: Lent) -> None:
     first.vendor.faults.clear()
     await asyncio.sleep(SLOW)
     for _ in range(8):
-        if working := [task for each in servers for task in each.collection._working.values()]:
+        if working := [
+            task for each in servers for task in each.collection._changes._working.values()
+        ]:
             await asyncio.wait(working)
         if not (left := await open_intents(first)):
             return

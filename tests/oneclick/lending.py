@@ -94,7 +94,7 @@ class Lent:
 
     async def settled(self) -> None:
         """Wait until nobody works on anything any more."""
-        while working := list(self.collection._working.values()):
+        while working := list(self.collection._changes._working.values()):
             await asyncio.wait(working, timeout=20)
 
     def title(self, isbn: str) -> Title:

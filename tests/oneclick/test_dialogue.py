@@ -99,7 +99,9 @@ async def test_a_patron_borrows_waits_and_reaches_the_limit(lending: Lent, era: 
     vendor.remove_title(other)
     lending.today.wait(days=1)
     await lending.collected.imported(again=True)
-    assert await ours.find_item(other) is None
+    gone = await ours.find_item(other)
+    assert gone is not None
+    assert gone.circulation_status.name == "OTHER"
     await ours.checkin(book, origin=READER)
     await lending.collected.availability()
     found = await ours.find_item(book)

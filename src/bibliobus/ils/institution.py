@@ -97,9 +97,11 @@ class Institution:
         digital = await self._digital(patron)
         if not digital:
             return patron
+        lent = sum(len(each.loans) for each in digital)
         return replace(
             patron,
-            charged_count=patron.charged_count + sum(len(each.loans) for each in digital),
+            charged_count=patron.charged_count + lent,
+            charged_limit=None if lent else patron.charged_limit,  # which is of paper alone
             unavailable_hold_count=patron.unavailable_hold_count
             + sum(len(each.holds) for each in digital),
         )

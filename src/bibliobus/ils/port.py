@@ -125,7 +125,9 @@ class Circulation(Protocol):
         Args:
             item_id: The item's barcode or ISBN, exactly as scanned.
             patron_id: Whose loan ends, of a digital item, which many may have at a time; None: the
-                only one's who has it. Of a copy not looked at: whoever brings it back.
+                only one's who has it; empty: nobody's, and only a repeat is answered. The same
+                request of another patron is another one. Of a copy not looked at: whoever brings
+                it back.
             returned_at: When it came back, held between the loan's start and now; None: now.
             current_location: Where it is now; None: where the terminal stands, whose branch it is
                 too if there is no such place.
@@ -636,8 +638,8 @@ class DigitalCollection(Circulation, Protocol):
         ...
 
     async def formats(self, patron_id: str, item_id: str) -> Sequence[Format]:
-        """As what the patron can have what they have on loan, the best one first. Empty: only the
-        vendor's own app opens it.
+        """As what files the patron can have what they have on loan, the best one first. Empty: only
+        the vendor's own app opens it. An audiobook can be had part by part, too: see `audiobook`.
 
         Raises:
             NotOnLoan: The patron does not have this item.

@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
-from bibliobus.database import Transaction, to_database
+from bibliobus.database import Transaction, from_database, to_database
 from bibliobus.ils.errors import PatronNotFound
 from bibliobus.ils.records import Patron
 from bibliobus.ils.secret import Secret
@@ -82,7 +82,7 @@ class Accounts:
         account is made, if the library's settings say so, too; it cannot be taken back there."""
 
         def work(tx: Transaction) -> None:
-            begin(tx, self._desk, patron)
+            locked_account(tx, self._desk, patron)
             tx.run(
                 f"UPDATE remote_patrons SET agreed = :agreed{_ROW}",  # noqa: S608 - constant
                 collection=self._desk.collection, patron=name_of(patron),
@@ -91,11 +91,25 @@ class Accounts:
 
         await self._desk.write(work)
 
-    async def is_there(self, patron: Patron) -> bool:
-        """Whether a patron has an account at the vendor, who is asked if that is not known."""
+    async def if_there(
+        self, patron: Patron, work: Callable[[int], Awaitable[T]], otherwise: T
+    ) -> T:
+        """What `work`, which only reads, gives for the vendor's number of a patron; `otherwise`, if
+        they have no account there. None is made for reading."""
+        for _ in range(2):
+            remote_id = await self._known_id(patron)
+            if remote_id is None:
+                return otherwise
+            try:
+                return await work(remote_id)
+            except PatronNotFound:
+                await self._keep_id(patron, None)
+        raise BadAnswer("the vendor does not know the account that it has", may_stand=False)
+
+    async def _known_id(self, patron: Patron) -> int | None:
         async with self._turn(patron):
             account = await self.known(patron)
-            return account is not None and await self._found_id(patron, account) is not None
+            return None if account is None else await self._found_id(patron, account)
 
     async def remote_id(self, patron: Patron) -> int:
         """The vendor's number for a patron, who has an account from now on."""
@@ -129,7 +143,7 @@ class Accounts:
         return self._making.setdefault(name_of(patron), asyncio.Lock())
 
     async def _begun(self, patron: Patron) -> Account:
-        return await self._desk.write(lambda tx: begin(tx, self._desk, patron))
+        return await self._desk.write(lambda tx: locked_account(tx, self._desk, patron))
 
     async def with_token(self, patron: Patron, work: Callable[[Secret | None], Awaitable[T]]) -> T:
         """What `work` gives for the patron's token, which is none before E4. One that the vendor
@@ -191,7 +205,7 @@ class Accounts:
         )
 
 
-def begin(tx: Transaction, desk: Desk, patron: Patron) -> Account:
+def locked_account(tx: Transaction, desk: Desk, patron: Patron) -> Account:
     """A patron's account as we know it, with an alias from now on. Until the transaction ends,
     nobody else begins anything for this patron."""
     name = name_of(patron)
@@ -224,6 +238,47 @@ def _account(tx: Transaction, desk: Desk, patron: str) -> Account | None:
         return None
     alias, remote_id, agreed, card = row
     return Account(alias, remote_id, frozenset(agreed.split()), card)
+
+
+def note_activity(tx: Transaction, desk: Desk, patron: str) -> None:
+    """Note that a patron has done something here."""
+    tx.run(
+        f"UPDATE remote_patrons SET active_at = :now{_ROW}",  # noqa: S608 - constant
+        collection=desk.collection, patron=patron, now=to_database(desk.now()),
+    )  # fmt: skip
+
+
+def note_compared(tx: Transaction, desk: Desk, patron: str) -> None:
+    """Note that a patron's shelf was compared with the vendor's lists."""
+    tx.run(
+        f"UPDATE remote_patrons SET compared_at = :now{_ROW}",  # noqa: S608 - constant
+        collection=desk.collection, patron=patron, now=to_database(desk.now()),
+    )  # fmt: skip
+
+
+def compared_at(tx: Transaction, desk: Desk, patron: str) -> datetime | None:
+    """When a shelf was compared last, long ago if never; None: the patron never borrowed here."""
+    row = tx.row(
+        f"SELECT COALESCE(compared_at, 0) FROM remote_patrons{_ROW}",  # noqa: S608 - constant
+        collection=desk.collection, patron=patron,
+    )  # fmt: skip
+    return None if row is None else from_database(row[0])
+
+
+def to_compare(
+    tx: Transaction, desk: Desk, *, compared_before: datetime, active_since: datetime
+) -> list[tuple[str, str]]:
+    """Whose shelves were not compared for long, of those who were here since then: by the ILS's own
+    name and by card, the longest first."""
+    rows = tx.rows(
+        "SELECT patron, card FROM remote_patrons WHERE institution = :institution"
+        " AND collection = :collection AND active_at >= :active_since"
+        " AND COALESCE(compared_at, 0) < :compared_before"
+        " ORDER BY COALESCE(compared_at, 0), patron",
+        collection=desk.collection, compared_before=to_database(compared_before),
+        active_since=to_database(active_since),
+    )  # fmt: skip
+    return [(patron, card) for patron, card in rows]
 
 
 def _set_id(tx: Transaction, desk: Desk, patron: str, remote_id: int | None) -> None:

@@ -38,3 +38,8 @@ def keep(tx: Transaction, loan: int, bookmark: Bookmark) -> None:
         loan=loan, part=bookmark.part, position=bookmark.position // MICROSECOND,
         kept_at=to_database(bookmark.kept_at),
     )  # fmt: skip
+
+
+def drop(tx: Transaction, loan: int) -> None:
+    """Forget the bookmark of a loan."""
+    tx.run("DELETE FROM bookmarks WHERE institution = :institution AND loan = :loan", loan=loan)

@@ -1,8 +1,7 @@
 """What OneClickdigital lends to one institution, as the port wants it.
 
 The vendor decides about loans and holds; we keep a mirror of them (`shelf`), which all reading goes
-by. A change is an intent (`intents`) that a task of its own carries out (`lending`), so it goes on
-when nobody waits for it any more; the ILS says who may borrow at all.
+by. A change is checked here, and made by `changing`; the ILS says who may borrow at all.
 """
 
 from __future__ import annotations
@@ -12,22 +11,19 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
-from weakref import WeakValueDictionary
+from typing import Any
 
-import msgspec
+from msgspec.structs import replace
 
 from bibliobus.catalogue import store
 from bibliobus.catalogue.isbn import isbn_in
 from bibliobus.catalogue.store import Found, is_lent
 from bibliobus.database import Transaction
-from bibliobus.ils import errors
 from bibliobus.ils.blocks import blocks_of
 from bibliobus.ils.errors import (
     AlreadyBorrowed,
     AlreadyOnHold,
     AlreadyOnLoan,
-    BeingConfirmed,
     CirculationError,
     HoldNotAllowed,
     HoldNotFound,
@@ -49,6 +45,7 @@ from bibliobus.ils.records import (
     Bookmark,
     CheckinResult,
     CheckoutResult,
+    CirculationStatus,
     Format,
     Fulfilment,
     HoldResult,
@@ -60,35 +57,22 @@ from bibliobus.ils.records import (
     Wish,
 )
 from bibliobus.ils.secret import Secret
-from bibliobus.oneclick import accounts, bookmarks, intents, shelf, wishes
+from bibliobus.oneclick import bookmarks, intents, shelf, wishes
 from bibliobus.oneclick.accounts import Accounts
+from bibliobus.oneclick.changing import Changes, Wanted
 from bibliobus.oneclick.desk import Desk, name_of
 from bibliobus.oneclick.files import Files
-from bibliobus.oneclick.intents import Intent, Kind, State
+from bibliobus.oneclick.intents import Kind
 from bibliobus.oneclick.lending import Lending
+from bibliobus.oneclick.parsing import Unreadable, parse_title
 from bibliobus.oneclick.reconciling import Reconciler
 from bibliobus.oneclick.results import as_item, hold_of, loan_of
 from bibliobus.oneclick.shelf import Entry
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
-HANDS = 8  # intents at a time: if hundreds borrow at once, most are done before the last one begins
-POLL = 0.25  # seconds: how often we look what became of an intent that another process has
 ROUND = 5.0  # seconds: how often we look for intents that nobody works on
 TIDY = 60.0  # seconds: how often for shelves to compare, and for what is to be forgotten
-ENDING = 10.0  # seconds that what was begun may take when we close
-
-
-class Wanted(NamedTuple):
-    """What a check has found to be done."""
-
-    kind: Kind
-    due_before: datetime | None = None
-
-
-Check = Callable[[Transaction, Entry | None], Wanted]
 
 
 class OneClickCollection:
@@ -107,16 +91,23 @@ class OneClickCollection:
         self._accounts = Accounts(desk)
         self._lending = Lending(desk, self._accounts, sleep)
         self._files = Files(desk, self._accounts)
-        self._turns = WeakValueDictionary[str, asyncio.Lock]()
-        self._reconciler = Reconciler(desk, self._lending, self._turn, sleep)
-        self._working: dict[int, asyncio.Task[Intent]] = {}  # by intent
-        self._hands = asyncio.Semaphore(HANDS)
+        self._changes = Changes(desk, self._lending)
+        self._reconciler = Reconciler(desk, self._lending, sleep)
 
     # -------------------------------------------------------- what is there
 
     async def find_item(self, item_id: str) -> Item | None:
-        found = await self._found(isbn_in(item_id))
-        return None if found is None else as_item(found)
+        isbn, collection = isbn_in(item_id), self._desk.collection
+        if isbn is None:
+            return None
+        if (found := await self._found(isbn)) is not None:
+            return as_item(found)
+        gone = await self._desk.read(
+            lambda tx: store.title_of(tx, collection, isbn, also_withdrawn=True)
+        )  # whose loans and holds go on to their end
+        if gone is None:
+            return None
+        return replace(as_item(gone), circulation_status=CirculationStatus.OTHER)
 
     async def edition_of(self, item: Item) -> Item | None:
         if item.title_key is None or not item.title_key.isdecimal():
@@ -161,11 +152,13 @@ class OneClickCollection:
         origin: Origin,
     ) -> CheckoutResult:
         self._check_supports("checkout")
+        if no_block:
+            raise NotSupported("nothing digital was lent off line")
         patron = await self._proven(patron_id, pin)
-        found = await self._found(isbn_in(item_id))
-        if found is None:
+        item = await self.find_item(item_id)
+        if item is None:
             raise ItemNotFound(patron=patron)
-        item = as_item(found)
+        found = await self._found(item.id)
 
         def check(tx: Transaction, entry: Entry | None) -> Wanted:
             if blocks := blocks_of(patron, self._desk.today()):
@@ -174,16 +167,15 @@ class OneClickCollection:
                 if not renewal_allowed:
                     raise AlreadyOnLoan(patron=patron, item=item)
                 return self._renewal(patron, item, entry)
-            if not is_lent(found):
+            if found is None or not is_lent(found):
                 raise NotForLoan(patron=patron, item=item)
             room = self._desk.room(tx, patron.id)
             if room is not None and room < 1:
                 raise LoanLimitReached(patron=patron, item=item)
             return Wanted(Kind.CHECKOUT)
 
-        return await self._done(
-            CheckoutResult, patron, item, origin, check, (Kind.CHECKOUT, Kind.RENEW)
-        )
+        kinds = (Kind.CHECKOUT, Kind.RENEW) if renewal_allowed else (Kind.CHECKOUT,)
+        return await self._changes.make(CheckoutResult, patron, item, origin, kinds, check)
 
     async def renew(
         self,
@@ -208,7 +200,7 @@ class OneClickCollection:
                 raise NotOnLoan(patron=patron, item=item)
             return self._renewal(patron, item, entry)
 
-        return await self._done(CheckoutResult, patron, item, origin, check, (Kind.RENEW,))
+        return await self._changes.make(CheckoutResult, patron, item, origin, (Kind.RENEW,), check)
 
     async def checkin(
         self,
@@ -224,25 +216,28 @@ class OneClickCollection:
     ) -> CheckinResult:
         self._check_supports("checkin")
         isbn = isbn_in(item_id) or ""
-        if (first := await self._first(origin)) is not None:
-            return await self._result(CheckinResult, first, None)
-        found = await self._found(isbn)
-        if patron_id is not None:
-            patron = await self._desk.ils.find_patron(patron_id)
-        else:
-            patron = await self._only_borrower(isbn, found)
+        patron = None if patron_id is None else await self._desk.ils.find_patron(patron_id)
+        first = await self._changes.first(origin, None if patron is None else name_of(patron))
+        if first is not None:
+            who = await self._desk.patron_named(first.patron, first.card)
+            return await self._changes.result(CheckinResult, first, who)
+        item = await self.find_item(isbn)
+        if patron_id is None:
+            patron = await self._only_borrower(isbn, item)
         if patron is None:
-            raise ItemNotFound if found is None else NotOnLoan(item=as_item(found))
-        item = Item(id=isbn, title_id=isbn) if found is None else as_item(found)
+            raise ItemNotFound if item is None else NotOnLoan(item=item)
+        known = item or Item(id=isbn, title_id=isbn)
 
         def check(tx: Transaction, entry: Entry | None) -> Wanted:
-            if entry is None and found is None:
+            if entry is None and item is None:
                 raise ItemNotFound(patron=patron)
             if entry is None or entry.kind is not shelf.Kind.LOAN:
-                raise NotOnLoan(patron=patron, item=item)
+                raise NotOnLoan(patron=patron, item=known)
             return Wanted(Kind.CHECKIN)
 
-        return await self._done(CheckinResult, patron, item, origin, check, (Kind.CHECKIN,))
+        return await self._changes.make(
+            CheckinResult, patron, known, origin, (Kind.CHECKIN,), check
+        )
 
     async def add_hold(
         self,
@@ -261,8 +256,6 @@ class OneClickCollection:
         patron = await self._proven(patron_id, pin)
         item = await self._named(patron, item_id, title_id, TitleNotFound)
         found = await self._found(item.id)
-        if found is None:
-            raise ItemNotFound(patron=patron)
 
         def check(tx: Transaction, entry: Entry | None) -> Wanted:
             blocks = blocks_of(patron, self._desk.today())
@@ -271,11 +264,11 @@ class OneClickCollection:
             if entry is not None:
                 held = entry.kind is shelf.Kind.HOLD
                 raise (AlreadyOnHold if held else AlreadyBorrowed)(patron=patron, item=item)
-            if not patron.hold_ok or not is_lent(found):
+            if not patron.hold_ok or found is None or not is_lent(found):
                 raise HoldNotAllowed(patron=patron, item=item)
             return Wanted(Kind.ADD_HOLD)
 
-        return await self._done(HoldResult, patron, item, origin, check, (Kind.ADD_HOLD,))
+        return await self._changes.make(HoldResult, patron, item, origin, (Kind.ADD_HOLD,), check)
 
     async def alter_hold(
         self,
@@ -309,7 +302,9 @@ class OneClickCollection:
                 raise HoldNotFound(patron=patron, item=item)
             return Wanted(Kind.CANCEL_HOLD)
 
-        return await self._done(HoldResult, patron, item, origin, check, (Kind.CANCEL_HOLD,))
+        return await self._changes.make(
+            HoldResult, patron, item, origin, (Kind.CANCEL_HOLD,), check
+        )
 
     # -------------------------------------------------------- files, bookmarks, wishes
 
@@ -338,25 +333,38 @@ class OneClickCollection:
     async def keep_bookmark(
         self, patron_id: str, item_id: str, bookmark: Bookmark, *, origin: Origin
     ) -> None:
-        loan = await self._files.loan(await self._reader(patron_id), _isbn(item_id))
-        await self._desk.write(lambda tx: bookmarks.keep(tx, loan.key, bookmark))
+        patron, isbn, now = await self._reader(patron_id), _isbn(item_id), self._desk.now()
+        sane = replace(bookmark, kept_at=min(bookmark.kept_at, now))  # whatever the reader's clock
+
+        def keep(tx: Transaction) -> None:
+            bookmarks.keep(tx, self._files.loan_now(tx, patron, isbn).key, sane)
+
+        await self._desk.write(keep)
 
     async def wishlist(self, patron_id: str) -> Sequence[Wish]:
         patron, collection = await self._desk.patron(patron_id), self._desk.collection
         return await self._desk.read(lambda tx: wishes.of_patron(tx, collection, name_of(patron)))
 
     async def add_wish(self, patron_id: str, isbn: str, *, origin: Origin) -> Wish:
-        patron = await self._desk.patron(patron_id)
-        found = await self._found(isbn_in(isbn))
-        if found is None:
+        patron, known = await self._desk.patron(patron_id), isbn_in(isbn)
+        title = None if known is None else await self._title_anywhere(known)
+        if known is None or title is None:
             raise TitleNotFound(patron=patron)
-        item, now = as_item(found), self._desk.now()
+        collection, now = self._desk.collection, self._desk.now()
         wished_at = await self._desk.write(
-            lambda tx: wishes.add(
-                tx, self._desk.collection, name_of(patron), item.id, item.title_id, now
-            )
+            lambda tx: wishes.add(tx, collection, name_of(patron), known, title, now)
         )
-        return Wish(isbn=item.id, title_id=item.title_id, wished_at=wished_at)
+        return Wish(isbn=known, title_id=title, wished_at=wished_at)
+
+    async def _title_anywhere(self, isbn: str) -> str | None:
+        """What a title is called that is in our catalogue, or only in the vendor's."""
+        if (found := await self._found(isbn)) is not None:
+            return found.title.title
+        record = await self._desk.client.title(isbn)
+        try:
+            return None if record is None else parse_title(record).title
+        except Unreadable:
+            return None
 
     async def drop_wish(self, patron_id: str, isbn: str, *, origin: Origin) -> None:
         patron, collection = await self._desk.patron(patron_id), self._desk.collection
@@ -391,13 +399,7 @@ class OneClickCollection:
 
     async def settle_open(self) -> int:
         """Carry on with what nobody works on, in tasks; how many it are."""
-        begun = 0
-        while (intent := await self._reconciler.take()) is not None:
-            if intent.key not in self._working:
-                patron = await self._reconciler.patron(intent.patron, intent.card)
-                self._begin(intent, patron)
-                begun += 1
-        return begun
+        return await self._changes.take_up()
 
     async def keep_up(self) -> None:
         """Settle what a crash has left, compare shelves and forget who read what, for ever."""
@@ -410,131 +412,8 @@ class OneClickCollection:
     async def close(self) -> None:
         """Finish what was begun, as far as it is done in some seconds. What is left open is taken
         up when we are opened again."""
-        working = list(self._working.values())
-        if working:
-            _, late = await asyncio.wait(working, timeout=ENDING)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        await self._changes.close()
         await self._desk.client.close()
-
-    # -------------------------------------------------------- how a change is made
-
-    async def _done(
-        self,
-        result_type: type[T],
-        patron: Patron,
-        item: Item,
-        origin: Origin,
-        check: Check,
-        kinds: tuple[Kind, ...],
-    ) -> T:
-        """The result of a change, which is an intent from now on, or was one before.
-
-        Raises:
-            Refused: By us, in `check`, or by the vendor.
-            BeingConfirmed: It goes on.
-        """
-
-        def work(tx: Transaction) -> Intent:
-            return self._begun(tx, patron, item, origin, check, kinds)
-
-        intent = await self._desk.write(work)
-        try:
-            return await self._result(result_type, intent, patron)
-        except Refused as refused:  # the vendor does not say of whom and what
-            refused.patron, refused.item = patron, refused.item or item
-            raise
-
-    def _begun(
-        self,
-        tx: Transaction,
-        patron: Patron,
-        item: Item,
-        origin: Origin,
-        check: Check,
-        kinds: tuple[Kind, ...],
-    ) -> Intent:
-        """The intent of this request: as it stands, or a new one."""
-        collection, name, now = self._desk.collection, name_of(patron), self._desk.now()
-        accounts.begin(tx, self._desk, patron)  # from here on one at a time
-        if (first := intents.of_request(tx, origin)) is not None:
-            return first
-        if (under_way := intents.open_one(tx, collection, name, item.id)) is not None:
-            if under_way.kind in kinds:  # a second click
-                return intents.take(tx, collection, now, under_way.key) or under_way
-            raise BeingConfirmed("something else is under way with this title")
-        for kind in kinds:
-            first = intents.repeated(tx, collection, kind, name, item.id, origin, now)
-            if first is not None:
-                return first
-        entry = shelf.entry_of(tx, collection, name, item.id)
-        if entry is not None and entry.due_at is not None and entry.due_at < now:
-            shelf.end(tx, entry.key, now)  # loans end by themselves
-            entry = None
-        wanted = check(tx, entry)
-        return intents.begin(
-            tx, collection, wanted.kind, patron=name, card=patron.id, isbn=item.id,
-            due_before=wanted.due_before, origin=origin, now=now,
-        )  # fmt: skip
-
-    async def _first(self, origin: Origin) -> Intent | None:
-        """The intent of this very request, if it came before."""
-        return await self._desk.read(lambda tx: intents.of_request(tx, origin))
-
-    async def _result(self, result_type: type[T], intent: Intent, patron: Patron | None) -> T:
-        """What an intent results in, as soon as that is known."""
-        if intent.state in (State.OPEN, State.UNKNOWN):
-            intent = await self._settled(intent, patron)
-        if intent.state is State.REFUSED:
-            raise _refusal(intent)
-        return msgspec.json.decode(intent.result or "", type=result_type)
-
-    async def _settled(self, intent: Intent, patron: Patron | None) -> Intent:
-        """An intent once it is settled, by us or by another process.
-
-        Raises:
-            Refused, Unavailable: As of `Lending.carry_out`.
-        """
-        task = self._working.get(intent.key)
-        if task is None and intent.is_ours and patron is not None:
-            task = self._begin(intent, patron)
-        if task is None:
-            return await self._settled_elsewhere(intent)
-        await asyncio.wait({task}, timeout=self._desk.settings.wait_seconds)
-        if not task.done():
-            raise BeingConfirmed("the vendor takes long")
-        return task.result()
-
-    async def _settled_elsewhere(self, intent: Intent) -> Intent:
-        waited = 0.0
-        while waited < self._desk.settings.wait_seconds:
-            found = await self._desk.read(lambda tx: intents.by_key(tx, intent.key))
-            if found is not None and found.state in (State.APPLIED, State.REFUSED):
-                return found
-            await asyncio.sleep(POLL)
-            waited += POLL
-        raise BeingConfirmed("another process is at it")
-
-    def _begin(self, intent: Intent, patron: Patron) -> asyncio.Task[Intent]:
-        task = asyncio.create_task(self._carry_out(intent, patron), name=f"intent {intent.key}")
-        self._working[intent.key] = task
-        task.add_done_callback(lambda done: self._ended(intent, done))
-        return task
-
-    async def _carry_out(self, intent: Intent, patron: Patron) -> Intent:
-        async with self._turn(intent.patron), self._hands:
-            return await self._lending.carry_out(intent, patron)
-
-    def _ended(self, intent: Intent, task: asyncio.Task[Intent]) -> None:
-        del self._working[intent.key]
-        error = None if task.cancelled() else task.exception()
-        if error is not None and not isinstance(error, CirculationError):
-            logger.error("intent %d: a fault of ours", intent.key, exc_info=error)
-
-    def _turn(self, name: str) -> asyncio.Lock:
-        """The lock of a patron: their calls go one by one."""
-        return self._turns.setdefault(name, asyncio.Lock())
 
     # -------------------------------------------------------- who, and what
 
@@ -578,30 +457,27 @@ class OneClickCollection:
             ItemNotFound: There is no such ISBN.
             Refused: `lost`: there is no such title.
         """
-        entries = await self._entries(patron)
         if item_id is not None:
-            isbn = isbn_in(item_id) or ""
-            found = await self._found(isbn)
-            if found is not None:
-                return as_item(found)
-            theirs = [each for each in entries if each.isbn == isbn]
-            missing: type[Refused] = ItemNotFound
-        else:
-            theirs = sorted(
-                (each for each in entries if title_id == each.title),
-                key=lambda each: each.due_at or each.since_at,
-            )
-            missing = lost
+            item = await self.find_item(item_id)
+            if item is not None:
+                return item
+        isbn = None if item_id is None else isbn_in(item_id) or ""
+        theirs = [
+            each
+            for each in await self._entries(patron)
+            if (each.title == title_id if isbn is None else each.isbn == isbn)
+        ]
         if not theirs:
-            raise missing(patron=patron)
-        return Item(id=theirs[0].isbn, title_id=theirs[0].title)
+            raise (lost if item_id is None else ItemNotFound)(patron=patron)
+        first = min(theirs, key=lambda each: each.due_at or each.since_at)
+        return Item(id=first.isbn, title_id=first.title)
 
     async def _entries(self, patron: Patron) -> list[Entry]:
         return await self._desk.read(
             lambda tx: shelf.of_patron(tx, self._desk.collection, name_of(patron), self._desk.now())
         )
 
-    async def _only_borrower(self, isbn: str, found: Found | None) -> Patron | None:
+    async def _only_borrower(self, isbn: str, item: Item | None) -> Patron | None:
         """Who has this title, if one patron only has it; None: nobody.
 
         Raises:
@@ -611,13 +487,12 @@ class OneClickCollection:
         rows = await self._desk.read(lambda tx: shelf.borrowers(tx, collection, isbn, now))
         if len(rows) > 1:
             raise NotTakenHere(
-                "Please scan your card first: several readers have this title.",
-                item=None if found is None else as_item(found),
+                "Please scan your card first: several readers have this title.", item=item
             )
         if not rows:
             return None
         name, card = rows[0]
-        return await self._reconciler.patron(name, card)
+        return await self._desk.patron_named(name, card)
 
 
 async def _again_and_again(work: Callable[[], Awaitable[Any]], seconds: float) -> None:
@@ -639,11 +514,3 @@ def _isbn(item_id: str) -> str:
 def _blocked(blocks: tuple[PatronBlocked, ...], patron: Patron, item: Item) -> PatronBlocked:
     first = blocks[0]
     return type(first)(str(first), patron=patron, item=item, also=blocks[1:])
-
-
-def _refusal(intent: Intent) -> CirculationError:
-    """Why another process settled an intent as refused."""
-    for kind in vars(errors).values():
-        if isinstance(kind, type) and issubclass(kind, Refused) and kind.reason == intent.reason:
-            return kind()
-    return Unavailable("the vendor did not do it", may_stand=False)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import TypeVar
+from weakref import WeakValueDictionary
 from zoneinfo import ZoneInfo
 
 from bibliobus.catalogue.records import Medium
@@ -50,6 +51,7 @@ class Desk:
     which nobody else lends them anything. See `EmbeddedILS.room`."""
     now: Callable[[], datetime] = now_in_utc
     gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(HOPS))
+    turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
     async def patron(self, patron_id: str) -> Patron:
         """Who has this card, by the ILS.
@@ -61,6 +63,18 @@ class Desk:
         if patron is None:
             raise PatronNotFound
         return patron
+
+    async def patron_named(self, name: str, card: str) -> Patron:
+        """Whom one of our rows is about; what is left of them, if the ILS knows them no more, or
+        somebody else has their card now."""
+        found = await self.ils.find_patron(card)
+        if found is not None and name_of(found) == name:
+            return found
+        return Patron(id=card, name="", internal_id=name)
+
+    def turn(self, name: str) -> asyncio.Lock:
+        """The lock of a patron: their calls go one by one."""
+        return self.turns.setdefault(name, asyncio.Lock())
 
     def today(self) -> date:
         """By the library's clock."""

@@ -15,6 +15,7 @@ from datetime import timedelta
 from bibliobus.catalogue import store
 from bibliobus.catalogue.records import Medium, Role, Title
 from bibliobus.catalogue.store import Found
+from bibliobus.database import Transaction
 from bibliobus.ils.errors import FormatNotOffered, NotOnLoan, PartNotFound
 from bibliobus.ils.records import Audiobook, AudiobookPart, Format, Fulfilment, Patron
 from bibliobus.oneclick import shelf
@@ -23,12 +24,11 @@ from bibliobus.oneclick.accounts import Accounts
 from bibliobus.oneclick.desk import Desk, name_of
 from bibliobus.oneclick.errors import BadAnswer
 from bibliobus.oneclick.names import contributors_of
-from bibliobus.oneclick.parsing import FORMATS
+from bibliobus.oneclick.parsing import COVERS, FORMATS
 from bibliobus.oneclick.wire import CheckedOut, LoanFile
 
 ZIP = Format(media_type="application/zip")
 MP3 = "audio/mpeg"
-COVERS = ("xx-large", "x-large", "large")
 
 
 class Files:
@@ -57,6 +57,8 @@ class Files:
             return await self._linked(patron, files[:1], otherwise=FORMATS[Medium.EBOOK][0])
         _check_open(lent)
         if part is not None:
+            if media_type not in (None, MP3):
+                raise FormatNotOffered("The parts of this audiobook are MP3 files.")
             if not 0 <= part < len(files):
                 raise PartNotFound(f"There is no part {part}: they are 0 to {len(files) - 1}.")
             return await self._linked(
@@ -101,19 +103,20 @@ class Files:
         Raises:
             NotOnLoan: There is none.
         """
-        entry = await self._desk.read(
-            lambda tx: shelf.entry_of(tx, self._desk.collection, name_of(patron), isbn)
-        )
-        over = entry is not None and entry.due_at is not None and entry.due_at < self._desk.now()
-        if entry is None or entry.kind is not shelf.Kind.LOAN or over:
+        return await self._desk.read(lambda tx: self.loan_now(tx, patron, isbn))
+
+    def loan_now(self, tx: Transaction, patron: Patron, isbn: str) -> shelf.Entry:
+        """As `loan`, inside a transaction."""
+        entry = shelf.entry_of(tx, self._desk.collection, name_of(patron), isbn)
+        if entry is None or entry.kind is not shelf.Kind.LOAN or entry.is_over(self._desk.now()):
             raise NotOnLoan(patron=patron)
         return entry
 
     async def _lent(self, patron: Patron, isbn: str) -> CheckedOut:
         """The loan with its files, as the vendor has it now."""
         await self.loan(patron, isbn)
-        rows = await self._accounts.with_id(patron, self._desk.client.checkouts)
-        for row in rows:
+        nothing: tuple[CheckedOut, ...] = ()
+        for row in await self._accounts.if_there(patron, self._desk.client.checkouts, nothing):
             if row.isbn == isbn:
                 return row
         raise NotOnLoan(patron=patron)
@@ -157,7 +160,7 @@ def offered(title: Title) -> Sequence[Format]:
     """As what a title can be had, by its medium and by what protects it."""
     if title.medium is not Medium.EAUDIO:
         return FORMATS.get(title.medium, ())
-    return () if title.protected else (*FORMATS[Medium.EAUDIO], ZIP)
+    return () if title.protected else (ZIP,)
 
 
 def _is_audio(lent: CheckedOut) -> bool:

@@ -60,6 +60,11 @@ class Intent(NamedTuple):
     worker: str | None  # the process that is at it
 
     @property
+    def is_settled(self) -> bool:
+        """Whether it is known what came of it."""
+        return self.state in (State.APPLIED, State.REFUSED)
+
+    @property
     def is_ours(self) -> bool:
         """Whether this process works on it."""
         return self.worker == this_process()
@@ -72,6 +77,10 @@ _SELECT = (
 )
 _LATEST = """ AND key = (SELECT max(key) FROM intents WHERE institution = :institution
     AND collection = :collection AND patron = :patron AND isbn = :isbn AND state = 'applied')"""
+
+_CHANGED_SINCE = """SELECT 1 FROM digital_shelf AS shelf WHERE shelf.institution = :institution
+    AND shelf.collection = :collection AND shelf.patron = :patron AND shelf.isbn = :isbn
+    AND changed_at > settled_at"""
 
 
 def begin(
@@ -106,13 +115,18 @@ def begin(
     )
 
 
-def of_request(tx: Transaction, origin: Origin) -> Intent | None:
-    """The intent of this very request, unless that was refused."""
+def of_request(
+    tx: Transaction, collection: str, origin: Origin, patron: str | None
+) -> Intent | None:
+    """The intent of this very request, unless that was refused; None for a patron is anybody."""
     if origin.request_key is None:
         return None
     row = tx.row(
-        f"{_SELECT} AND account = :account AND request_key = :request_key AND state <> 'refused'",
-        account=origin.account or "", request_key=origin.request_key,
+        f"{_SELECT} AND collection = :collection AND account = :account"
+        " AND request_key = :request_key AND state <> 'refused'"
+        " AND patron = COALESCE(:patron, patron)",
+        collection=collection, account=origin.account or "", request_key=origin.request_key,
+        patron=patron,
     )  # fmt: skip
     return None if row is None else _intent(*row)
 
@@ -158,7 +172,8 @@ def repeated(
         return None
     row = tx.row(
         f"{_SELECT}{_LATEST} AND kind = :kind AND account = :account"
-        " AND connection <> :connection AND settled_at >= :since",
+        " AND connection <> :connection AND settled_at >= :since"
+        f" AND NOT EXISTS ({_CHANGED_SINCE})",
         collection=collection, patron=patron, isbn=isbn, kind=kind.value,
         account=origin.account or "", connection=origin.connection,
         since=to_database(now - A_MOMENT),
@@ -166,10 +181,11 @@ def repeated(
     return None if row is None else _intent(*row)
 
 
-def by_key(tx: Transaction, key: int) -> Intent | None:
+def by_key(tx: Transaction, key: int) -> Intent:
     """An intent as it stands."""
     row = tx.row(f"{_SELECT} AND key = :key", key=key)
-    return None if row is None else _intent(*row)
+    assert row is not None  # noqa: S101 - intents are never deleted
+    return _intent(*row)
 
 
 def take(tx: Transaction, collection: str, now: datetime, key: int | None = None) -> Intent | None:
@@ -189,9 +205,9 @@ def take(tx: Transaction, collection: str, now: datetime, key: int | None = None
         if tx.run(
             "UPDATE intents SET worker = :worker, again_at = :again_at"
             " WHERE institution = :institution AND key = :key AND settled_at IS NULL"
-            " AND COALESCE(worker, '') = :before",
+            " AND COALESCE(worker, '') = :before AND again_at = :seen",
             key=found.key, worker=this_process(), again_at=to_database(now + HELD),
-            before=worker or "",
+            before=worker or "", seen=again_at,
         ):  # fmt: skip
             return found._replace(worker=this_process())
     return None
@@ -238,7 +254,7 @@ def settle(
     )  # fmt: skip
 
 
-def forget(tx: Transaction, before: datetime, at_once: int) -> bool:
+def forget(tx: Transaction, collection: str, before: datetime, at_once: int) -> bool:
     """Cut what was settled before from its patrons; whether there may be more. What was asked for,
     of which title, where and on which day, remains."""
     return at_once == tx.run(
@@ -246,9 +262,10 @@ def forget(tx: Transaction, before: datetime, at_once: int) -> bool:
         " connection = NULL, due_before = NULL, begun_at = begun_at - begun_at % :day,"
         " settled_at = settled_at - settled_at % :day, again_at = again_at - again_at % :day"
         " WHERE institution = :institution AND key IN (SELECT key FROM intents"
-        " WHERE institution = :institution AND patron IS NOT NULL AND settled_at < :before"
-        " ORDER BY key LIMIT :at_once)",
-        day=DAY // timedelta(microseconds=1), before=to_database(before), at_once=at_once,
+        " WHERE institution = :institution AND collection = :collection AND patron IS NOT NULL"
+        " AND settled_at < :before ORDER BY key LIMIT :at_once)",
+        collection=collection, day=DAY // timedelta(microseconds=1), before=to_database(before),
+        at_once=at_once,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ Source: spec/reliability 4.5; spec/oneclick-api 3.2 to 3.4.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
@@ -19,22 +20,24 @@ from typing import NamedTuple
 from bibliobus.catalogue import store
 from bibliobus.catalogue.records import Medium
 from bibliobus.catalogue.store import Found
-from bibliobus.database import Transaction, to_database
+from bibliobus.database import Transaction
 from bibliobus.ils.errors import (
+    AlreadyBorrowed,
     AlreadyOnLoan,
     BeingConfirmed,
     HoldNotFound,
     NoCopyAvailable,
     NotOnLoan,
+    PatronNotFound,
     Refused,
     RenewalNotAllowed,
     Unavailable,
 )
 from bibliobus.ils.records import Patron
 from bibliobus.oneclick import intents, shelf
-from bibliobus.oneclick.accounts import Accounts
+from bibliobus.oneclick.accounts import Accounts, note_activity
 from bibliobus.oneclick.desk import Desk, name_of
-from bibliobus.oneclick.errors import BadAnswer, HeldOrBorrowed
+from bibliobus.oneclick.errors import BadAnswer, HeldOrBorrowed, VendorError
 from bibliobus.oneclick.intents import Intent, Kind, State
 from bibliobus.oneclick.results import result_of
 from bibliobus.oneclick.shelf import Entry, Seen
@@ -73,23 +76,28 @@ class Lending:
 
     async def lists(self, patron: Patron, *, with_holds: bool = True) -> Lists:
         """All that the vendor has of a patron, or all loans; nothing, of one who has no account
-        there."""
-        if not await self._accounts.is_there(patron):
-            return Lists({}, {})
+        there. Holds are read first: one that becomes a loan meanwhile is listed twice, and not
+        nowhere."""
 
         async def both(remote_id: int) -> Lists:
-            loans = await self._desk.client.checkouts(remote_id)
-            holds = await self._desk.client.holds(remote_id) if with_holds else ()
-            return Lists(self._by_isbn(loans), self._by_isbn(holds))
+            client = self._desk.client
+            try:
+                holds = await client.holds(remote_id) if with_holds else ()
+                return Lists(self._by_isbn(await client.checkouts(remote_id)), self._by_isbn(holds))
+            except PatronNotFound:
+                raise
+            except Refused as refused:  # which answers no question
+                raise BadAnswer(f"a list was refused ({refused.reason})") from None
 
-        return await self._accounts.with_id(patron, both)
+        return await self._accounts.if_there(patron, both, Lists({}, {}))
 
     async def carry_out(self, intent: Intent, patron: Patron) -> Intent:
         """Settle an intent that is ours, or leave it for later; how it stands then.
 
         Raises:
             Refused: Definitely; nothing was done.
-            Unavailable: Nothing was done, or (`BeingConfirmed`) nobody knows yet.
+            VendorError: Nothing was done, for no reason that the patron could mend.
+            BeingConfirmed: Nobody knows yet.
         """
         sure = intent.attempts == 0  # that the vendor has not heard of it
         refusal: Refused | None = None
@@ -103,9 +111,7 @@ class Lending:
                         return settled
                     if refusal is not None:
                         return await self._refused(intent, refusal)
-                    if given_up := not self._may_call_again(intent):
-                        break
-                if not await self._call_begins(intent):
+                if given_up := not self._may_call(intent, again=not sure):
                     break
                 refusal = await self._call(intent, patron)
                 if refusal is not None and sure and not isinstance(refusal, AS_GOOD):
@@ -114,25 +120,31 @@ class Lending:
                 settled = await self._read(intent, patron, said_yes=refusal is None)
                 if settled is not None:
                     return settled
-            except Unavailable as error:
+            except _NotOurs:
+                return await self._elsewhere(intent)
+            except VendorError as error:
                 if sure and not error.may_stand:
                     await self._refuse(intent, "not-asked")
                     raise
                 logger.info("intent %d: %s", intent.key, error)
                 sure = False
+            except Unavailable as error:  # our database, before the vendor was called or after
+                logger.warning("intent %d: %s", intent.key, error)
         return await (self._give_up(intent) if given_up else self._leave(intent))
 
     # -------------------------------------------------------- calling
 
-    async def _call_begins(self, intent: Intent) -> bool:
-        return await self._desk.write(lambda tx: intents.call_begins(tx, intent, self._desk.now()))
-
     async def _call(self, intent: Intent, patron: Patron) -> Refused | None:
-        """Ask the vendor; why it refused, if it did."""
+        """Ask the vendor; why it refused, if it did.
+
+        Raises:
+            _NotOurs: Another process has taken the intent; nothing was asked.
+        """
         client, isbn = self._desk.client, intent.isbn
         days = await self._days(intent)
 
         async def asked(remote_id: int) -> None:
+            await self._call_begins(intent)
             match intent.kind:
                 case Kind.CHECKOUT:
                     await client.checkout(remote_id, isbn, days)
@@ -151,18 +163,24 @@ class Lending:
             return refused
         return None
 
+    async def _call_begins(self, intent: Intent) -> None:
+        now = self._desk.now()
+        if not await self._desk.write(lambda tx: intents.call_begins(tx, intent, now)):
+            raise _NotOurs
+
     async def _days(self, intent: Intent) -> int | None:
         if intent.kind not in (Kind.CHECKOUT, Kind.RENEW) or not self._desk.asks_for_days:
             return None
         found = await self._title(intent, also_withdrawn=True)
         return self._desk.days(Medium.EBOOK if found is None else found.title.medium)
 
-    def _may_call_again(self, intent: Intent) -> bool:
-        """Whether the vendor may be asked for it again that has no trace of it."""
-        if intent.kind is Kind.RENEW:
+    def _may_call(self, intent: Intent, *, again: bool) -> bool:
+        """Whether the vendor may be asked for it, or asked again if it has no trace of it."""
+        if intent.kind in (Kind.CHECKIN, Kind.CANCEL_HOLD):
+            return True
+        if again and intent.kind is Kind.RENEW:
             return False  # a loan that is longer twice is a renewal lost
-        ends = intent.kind in (Kind.CHECKIN, Kind.CANCEL_HOLD)
-        return ends or self._desk.now() - intent.begun_at < GIVEN_UP
+        return self._desk.now() - intent.begun_at < GIVEN_UP
 
     # -------------------------------------------------------- reading
 
@@ -182,8 +200,10 @@ class Lending:
                 return await self._apply(intent, patron, there)
             case Kind.CHECKIN if loan is None:
                 return await self._apply(intent, patron, None)
-            case Kind.CANCEL_HOLD if hold is None or loan is not None:
-                return await self._apply(intent, patron, loan)
+            case Kind.CANCEL_HOLD if loan is not None:
+                return await self._became_a_loan(intent, patron, loan)
+            case Kind.CANCEL_HOLD if hold is None:
+                return await self._apply(intent, patron, None)
         return None
 
     async def _is_renewed(self, loan: Seen, intent: Intent, said_yes: bool) -> bool:
@@ -193,7 +213,7 @@ class Lending:
             return said_yes
         if loan.due_at > intent.due_before:
             return True
-        found = await self._title(intent)
+        found = await self._title(intent, also_withdrawn=True)
         length = self._desk.length(Medium.EBOOK if found is None else found.title.medium)
         yesterday = self._desk.today() - timedelta(days=1)  # which it may still be at the vendor's
         until = self._desk.end_of(yesterday + timedelta(days=length))
@@ -229,14 +249,26 @@ class Lending:
                 is_there=there is not None,
             )  # fmt: skip
             if not intents.settle(tx, intent, State.APPLIED, now, result=result):
-                raise _Settled
-            _note_activity(tx, self._desk, name)
-            return _now(tx, intent)
+                raise _NotOurs
+            note_activity(tx, self._desk, name)
+            return intents.by_key(tx, intent.key)
 
-        try:
-            return await self._desk.write(work)
-        except _Settled:  # by another process: what that wrote stands
-            return await self._desk.read(lambda tx: _now(tx, intent))
+        return await self._desk.write(work)
+
+    async def _became_a_loan(self, intent: Intent, patron: Patron, loan: Seen) -> Intent:
+        """A hold that was to be given up has become a loan: it is one for us, too.
+
+        Raises:
+            AlreadyBorrowed: Always.
+        """
+
+        def work(tx: Transaction) -> None:
+            now = self._desk.now()
+            shelf.keep(tx, self._desk.collection, name_of(patron), loan, now)
+            intents.settle(tx, intent, State.REFUSED, now, reason=AlreadyBorrowed.reason)
+
+        await self._desk.write(work)
+        raise AlreadyBorrowed
 
     async def _refused(self, intent: Intent, refusal: Refused) -> Intent:
         """Settle an intent that the vendor refused, and say why."""
@@ -246,7 +278,7 @@ class Lending:
             intents.settle(tx, intent, State.REFUSED, self._desk.now(), reason=refusal.reason)
             if isinstance(refusal, NoCopyAvailable) and found is not None:
                 store.set_flags(tx, {found.key: (True, False)})  # it was stale
-            return _now(tx, intent)
+            return intents.by_key(tx, intent.key)
 
         settled = await self._desk.write(work)
         if settled.state is State.APPLIED:  # by another process, which has seen more
@@ -267,8 +299,16 @@ class Lending:
 
     async def _leave(self, intent: Intent) -> Intent:
         again_at = self._desk.now() + LATER
-        await self._desk.write(lambda tx: intents.leave(tx, intent, again_at))
+        with contextlib.suppress(Unavailable):  # then it is ours until we are gone
+            await self._desk.write(lambda tx: intents.leave(tx, intent, again_at))
         raise BeingConfirmed("the vendor has not said what came of it")
+
+    async def _elsewhere(self, intent: Intent) -> Intent:
+        """An intent that another process has."""
+        found = await self._desk.read(lambda tx: intents.by_key(tx, intent.key))
+        if not found.is_settled:
+            raise BeingConfirmed("another process is at it")
+        return found
 
     async def _title(self, intent: Intent, *, also_withdrawn: bool = False) -> Found | None:
         collection, isbn = self._desk.collection, intent.isbn
@@ -277,25 +317,11 @@ class Lending:
         )
 
 
-class _Settled(Exception):
-    """Another process was quicker; nothing of ours stays written."""
+class _NotOurs(Exception):
+    """Another process has the intent, or has settled it; nothing of ours stays written."""
 
 
 def _of_the_past(intent: Intent) -> Entry:
     """What the vendor had, and our mirror did not."""
     kind = shelf.Kind.HOLD if intent.kind is Kind.CANCEL_HOLD else shelf.Kind.LOAN
     return Entry(0, intent.isbn, kind, intent.isbn, Medium.EBOOK, None, intent.begun_at, None, 0)
-
-
-def _now(tx: Transaction, intent: Intent) -> Intent:
-    found = intents.by_key(tx, intent.key)
-    assert found is not None  # noqa: S101 - intents are never deleted
-    return found
-
-
-def _note_activity(tx: Transaction, desk: Desk, patron: str) -> None:
-    tx.run(
-        "UPDATE remote_patrons SET active_at = :now WHERE institution = :institution"
-        " AND collection = :collection AND patron = :patron",
-        collection=desk.collection, patron=patron, now=to_database(desk.now()),
-    )  # fmt: skip

@@ -33,14 +33,6 @@ from bibliobus.oneclick.shelf import Kind as Shelved
 
 NOW_A_LOAN = "You have it on loan now: it was free."
 
-RESULTS: dict[Kind, type[CheckoutResult] | type[CheckinResult] | type[HoldResult]] = {
-    Kind.CHECKOUT: CheckoutResult,
-    Kind.RENEW: CheckoutResult,
-    Kind.CHECKIN: CheckinResult,
-    Kind.ADD_HOLD: HoldResult,
-    Kind.CANCEL_HOLD: HoldResult,
-}
-
 
 def result_of(
     tx: Transaction, desk: Desk, intent: Intent, patron: Patron, entry: Entry, *, is_there: bool

@@ -62,7 +62,7 @@ class CollectionSettings(msgspec.Struct, frozen=True, kw_only=True):
     reconciled_hours: Interval = 24.0  # for patrons who were here in the last days; 0: never
     reconciled_days: Days = 60
     reconciling_seconds: Interval = 1.0  # between two calls for that
-    forgotten_days: Days = 7  # how long after its end a loan is known to be a patron's
+    forgotten_days: Days = 1  # how long after its end a loan is known to be a patron's
     timeout_seconds: Seconds = 20.0  # of a call that somebody waits for
     listing_timeout_seconds: Seconds = 600.0  # of one that fetches a whole list
     shows_titles_not_owned: bool = False  # the vendor lists what the library could buy, too

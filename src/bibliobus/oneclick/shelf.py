@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from bibliobus.catalogue.records import Medium
 from bibliobus.database import Transaction, from_database, to_database
+from bibliobus.oneclick import bookmarks
 
 DAY = timedelta(days=1)
 
@@ -38,6 +39,10 @@ class Entry(NamedTuple):
     since_at: datetime
     due_at: datetime | None
     renewals: int
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether a loan has ended by itself."""
+        return self.due_at is not None and self.due_at < now
 
 
 class Seen(NamedTuple):
@@ -103,19 +108,20 @@ def loans_in_all(tx: Transaction, patron: str, now: datetime) -> int:
     return int(row[0]) if row else 0
 
 
-def counts(tx: Transaction, collection: str) -> dict[str, int]:
+def counts(tx: Transaction, collection: str, now: datetime) -> dict[str, int]:
     """How many patrons have an account at the vendor, what they have, and what is under way."""
     row = tx.row(
         "SELECT (SELECT count(*) FROM remote_patrons WHERE institution = :institution"
         " AND collection = :collection AND remote_id IS NOT NULL),"
         " (SELECT count(*) FROM digital_shelf WHERE institution = :institution"
-        " AND collection = :collection AND kind = 'loan' AND ended_at IS NULL),"
+        " AND collection = :collection AND kind = 'loan' AND ended_at IS NULL"
+        " AND (due_at IS NULL OR due_at >= :now)),"
         " (SELECT count(*) FROM digital_shelf WHERE institution = :institution"
         " AND collection = :collection AND kind = 'hold' AND ended_at IS NULL),"
         " (SELECT count(*) FROM intents WHERE institution = :institution"
         " AND collection = :collection AND settled_at IS NULL)",
-        collection=collection,
-    )
+        collection=collection, now=to_database(now),
+    )  # fmt: skip
     return dict(zip(("patrons", "loans", "holds", "under_way"), row or (), strict=True))
 
 
@@ -140,9 +146,9 @@ def keep(
             due_at=to_database(seen.due_at),
         )  # fmt: skip
     else:
-        became = (
-            before.kind is not seen.kind
-        )  # or the other way round: cancelled and held elsewhere
+        became = before.kind is not seen.kind  # or, elsewhere, a hold again after a return
+        if became:
+            bookmarks.drop(tx, before.key)
         tx.run(
             "UPDATE digital_shelf SET kind = :kind, due_at = :due_at, missed_at = NULL,"
             " transaction_id = COALESCE(:transaction_id, transaction_id),"
@@ -160,7 +166,7 @@ def keep(
 
 def end(tx: Transaction, key: int, now: datetime) -> None:
     """Note that a loan or a hold is over; its bookmark is forgotten."""
-    tx.run("DELETE FROM bookmarks WHERE institution = :institution AND loan = :key", key=key)
+    bookmarks.drop(tx, key)
     tx.run(
         "UPDATE digital_shelf SET ended_at = :now, changed_at = :now"
         " WHERE institution = :institution AND key = :key",
@@ -234,8 +240,22 @@ def compare(
     return missed
 
 
-def forget(tx: Transaction, before: datetime, at_once: int) -> bool:
-    """Cut what ended before from its patrons, of all collections; whether there may be more.
+def end_what_is_over(tx: Transaction, collection: str, before: datetime, at_once: int) -> bool:
+    """Note of loans that have ended by themselves before that they have, also if nobody compares
+    them any more; whether there may be more."""
+    rows = tx.rows(
+        "SELECT key, due_at FROM digital_shelf WHERE institution = :institution"
+        " AND collection = :collection AND ended_at IS NULL AND due_at < :before"
+        " ORDER BY key LIMIT :at_once",
+        collection=collection, before=to_database(before), at_once=at_once,
+    )  # fmt: skip
+    for key, due_at in rows:
+        end(tx, key, from_database(due_at))
+    return len(rows) == at_once
+
+
+def forget(tx: Transaction, collection: str, before: datetime, at_once: int) -> bool:
+    """Cut what ended before from its patrons; whether there may be more.
 
     What remains says which title was lent on which day, for statistics."""
     return at_once == tx.run(
@@ -243,9 +263,10 @@ def forget(tx: Transaction, before: datetime, at_once: int) -> bool:
         " since_at = since_at - since_at % :day, due_at = due_at - due_at % :day,"
         " changed_at = changed_at - changed_at % :day, ended_at = ended_at - ended_at % :day"
         " WHERE institution = :institution AND key IN (SELECT key FROM digital_shelf"
-        " WHERE institution = :institution AND patron IS NOT NULL AND ended_at < :before"
-        " ORDER BY key LIMIT :at_once)",
-        day=DAY // timedelta(microseconds=1), before=to_database(before), at_once=at_once,
+        " WHERE institution = :institution AND collection = :collection AND patron IS NOT NULL"
+        " AND ended_at < :before ORDER BY key LIMIT :at_once)",
+        collection=collection, day=DAY // timedelta(microseconds=1), before=to_database(before),
+        at_once=at_once,
     )  # fmt: skip
 
 

@@ -52,9 +52,8 @@ class Call:
     local_now: datetime  # the same as answers carry it: the library's time, without a zone
     patron_id: str | None  # whom the terminal serves, if that is known: a 09 does not say
 
-    def origin(self, patron_id: str | None = None) -> Origin:
-        """What the port is told of it; with the patron whom it is about, if the message does not
-        name them, since of another patron it would be another request."""
+    def origin(self) -> Origin:
+        """What the port is told of it."""
         transaction_at = self.moment(getattr(self.request.message, "transaction_date", None))
         return Origin(
             door="sip2",
@@ -62,10 +61,10 @@ class Call:
             location=self.location,
             connection=self.connection,
             transaction_at=transaction_at,
-            request_key=self._request_key(transaction_at, patron_id),
+            request_key=self._request_key(transaction_at),
         )
 
-    def _request_key(self, transaction_at: datetime | None, patron_id: str | None) -> bytes | None:
+    def _request_key(self, transaction_at: datetime | None) -> bytes | None:
         """What names this request, so that it is done once; None if it may be meant twice.
 
         The message itself is the name, because it holds its own date and time to the second, but
@@ -81,8 +80,6 @@ class Call:
             return None
         text = encode(message.without_secrets(), _WHOLE)
         name = f"{self.institution.id}\0{self.account.login}\0{text}"
-        if patron_id is not None:
-            name = f"{name}\0{patron_id}"
         return hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
 
     def check_inst_id(self, institution_id: str, whence: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from bibliobus.ils import (
     CheckinResult,
     CheckoutResult,
+    Circulation,
     Institution,
     Item,
     NothingToUndo,
@@ -14,6 +15,7 @@ from bibliobus.ils import (
     NotTakenHere,
     PatronList,
     PatronNotFound,
+    Refused,
     WrongPIN,
 )
 from bibliobus.ils.sorting import bin_for, fields_of
@@ -29,6 +31,7 @@ from bibliobus.sip2.messages import (
 )
 from bibliobus.terminals.call import Call, clean
 
+NOBODY = ""  # whose loan ends, if nobody knows who is here
 SCAN_YOUR_CARD = "Please scan your card first, then return this title."
 
 
@@ -115,9 +118,23 @@ async def checkin(call: Call, request: Checkin) -> CheckinResponse:
     if request.cancel:
         return await _undo_checkout(call, request)
     lender = await call.institution.lender_of(request.item_id)
-    patron_id = None if lender is call.institution.ils else _whose(call, request)
+    if lender is call.institution.ils:
+        return taken_back(call, request, await _taken(call, request, lender))
+    # An e-book's ISBN may be typed by anybody, and ends nobody else's loan; nor does what a
+    # terminal has kept since it was off line, as somebody else is here now.
+    patron_id = NOBODY if request.no_block else call.patron_id or NOBODY
+    try:
+        return taken_back(call, request, await _taken(call, request, lender, patron_id))
+    except Refused as refused:  # but a repeat is answered, whoever is here
+        if patron_id == NOBODY:
+            raise NotTakenHere(SCAN_YOUR_CARD, item=refused.item) from refused
+        raise
 
-    taken = await lender.checkin(
+
+async def _taken(
+    call: Call, request: Checkin, lender: Circulation, patron_id: str | None = None
+) -> CheckinResult:
+    return await lender.checkin(
         request.item_id,
         returned_at=call.moment(request.return_date),
         current_location=clean(request.current_location) or None,
@@ -125,22 +142,8 @@ async def checkin(call: Call, request: Checkin) -> CheckinResponse:
         no_block=request.no_block,
         capture_holds=call.account.settings.holds_get_captured,
         patron_id=patron_id,
-        origin=call.origin(patron_id),
+        origin=call.origin(),
     )
-
-    return taken_back(call, request, taken)
-
-
-def _whose(call: Call, request: Checkin) -> str:
-    """Whose e-book comes back. Its ISBN may be typed by anybody, and ends nobody else's loan; nor
-    does what a terminal has kept since it was off line, as somebody else is here now.
-
-    Raises:
-        NotTakenHere: Nobody knows.
-    """
-    if call.patron_id is None or request.no_block:
-        raise NotTakenHere(SCAN_YOUR_CARD)
-    return call.patron_id
 
 
 async def _undo_checkin(call: Call, request: Checkout) -> CheckoutResponse:

@@ -68,7 +68,8 @@ CREATE TABLE intents (
 );
 CREATE UNIQUE INDEX one_open_intent ON intents (institution, collection, patron, isbn)
     WHERE settled_at IS NULL;
-CREATE UNIQUE INDEX one_intent_for_a_request ON intents (institution, account, request_key)
+CREATE UNIQUE INDEX one_intent_for_a_request
+    ON intents (institution, collection, account, request_key, patron)
     WHERE request_key IS NOT NULL AND state <> 'refused';
 CREATE INDEX intents_about_a_title ON intents (institution, collection, patron, isbn, settled_at);
 CREATE INDEX intents_to_forget ON intents (institution, settled_at) WHERE patron IS NOT NULL;

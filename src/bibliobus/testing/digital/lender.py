@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, TypeVar, cast
 
+from msgspec.structs import replace
+
 from bibliobus.catalogue.isbn import isbn_in
 from bibliobus.ils import (
     ILS,
@@ -163,11 +165,13 @@ class MemoryLender:
         origin: Origin,
     ) -> CheckinResult:
         if first := self._results.of(origin, CheckinResult):
-            return first
+            if not patron_id or (first.patron is not None and first.patron.id == patron_id):
+                return first
+            origin = replace(origin, request_key=None)  # of another patron it is another one
         title = self._title(item_id)
         if patron_id is None and len(title.loans) > 1:
             raise NotTakenHere(item=title.item())
-        whose = patron_id or next(iter(title.loans), "")
+        whose = next(iter(title.loans), "") if patron_id is None else patron_id
         patron = await self._ils.find_patron(whose)
 
         def take_back() -> CheckinResult:
