@@ -428,7 +428,8 @@ class TestForgetting:
         assert await lending.here("canary-card") == ({kept}, {held})
         assert name in await self.of(lending, kept)
 
-    async def test_it_is_known_for_a_week(self, lending: Lent) -> None:
+    @pytest.mark.parametrize("terms", [{"forgotten_days": 7}])
+    async def test_a_library_may_know_it_for_a_week(self, lending: Lent) -> None:
         book = lending.isbns()[0]
         await lending.collection.checkout("ada", book, origin=by("1"))
         first = await lending.collection.checkin(book, origin=by("2"))
