@@ -460,6 +460,7 @@ async def test_offers_nothing_to_who_has_the_copy(friendly: Terminal) -> None:
         (checkout("nobody", "lent"), "This card is not known here."),
         (checkout("ada", "nothing"), "This item is not known here."),
     ],
+    ids=("pin", "card", "item"),
 )
 async def test_offers_nothing_for_any_other_reason(
     friendly: Terminal, message: str, reason: str
