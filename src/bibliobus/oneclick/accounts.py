@@ -164,7 +164,10 @@ class Accounts:
         found = await self._desk.client.find_patron(account.alias) if account else None
         if found is None or found.user_id is None:
             raise BadAnswer("the vendor does not tell the patron's user id", may_stand=False)
-        token = await self._desk.client.patron_token(found.user_id)
+        try:
+            token = await self._desk.client.patron_token(found.user_id)
+        except PatronNotFound:  # which is no word about their card
+            raise BadAnswer("the vendor has no token for its patron", may_stand=False) from None
         self._keep(patron, token)
         return token
 
