@@ -31,7 +31,9 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-HANDS = 8  # intents at a time: if hundreds borrow at once, most are done before the last one begins
+HANDS = 3
+"""Intents at a time. If hundreds borrow at once, the first are done before the last begin, and
+terminals wait a third as long as with eight (benchmarks/borrowing.py). It is ten loans a second."""
 POLL = 0.25  # seconds: how often we look what became of an intent that another process has
 ENDING = 10.0  # seconds that what was begun may take when we close
 
