@@ -97,17 +97,21 @@ class OneClickCollection:
     # -------------------------------------------------------- what is there
 
     async def find_item(self, item_id: str) -> Item | None:
+        return (await self._looked_up(item_id))[0]
+
+    async def _looked_up(self, item_id: str) -> tuple[Item | None, Found | None]:
+        """An item, and its title unless that has left the catalogue."""
         isbn, collection = isbn_in(item_id), self._desk.collection
         if isbn is None:
-            return None
+            return None, None
         if (found := await self._found(isbn)) is not None:
-            return as_item(found)
+            return as_item(found), found
         gone = await self._desk.read(
             lambda tx: store.title_of(tx, collection, isbn, also_withdrawn=True)
         )  # whose loans and holds go on to their end
         if gone is None:
-            return None
-        return replace(as_item(gone), circulation_status=CirculationStatus.OTHER)
+            return None, None
+        return replace(as_item(gone), circulation_status=CirculationStatus.OTHER), None
 
     async def edition_of(self, item: Item) -> Item | None:
         if item.title_key is None or not item.title_key.isdecimal():
@@ -155,10 +159,9 @@ class OneClickCollection:
         if no_block:
             raise NotSupported("nothing digital was lent off line")
         patron = await self._proven(patron_id, pin)
-        item = await self.find_item(item_id)
+        item, found = await self._looked_up(item_id)
         if item is None:
             raise ItemNotFound(patron=patron)
-        found = await self._found(item.id)
 
         def check(tx: Transaction, entry: Entry | None) -> Wanted:
             if blocks := blocks_of(patron, self._desk.today()):
