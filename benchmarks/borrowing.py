@@ -1,14 +1,17 @@
 """What terminals notice of many readers who borrow e-books at once.
 
     python -m benchmarks.borrowing [--borrows 200] [--latency 0.05] [--rate 500]
-        [--load COMMAND]
+        [--awake] [--load COMMAND]
 
 A server with the demo library on SQLite, the sandbox vendor in a process of its own that takes so
 long for each answer, and terminals that work at a steady rate (benchmarks/load.py), each of these
 in a process of its own. In the middle of that, so many other terminals lend an e-book each, all at
-the same moment, to patrons whom the vendor does not know yet. Prints the terminals' times with
-nobody borrowing and while they borrow, what the server's process used, and how long the borrowers
-waited.
+the same moment, to patrons whom the vendor does not know yet. Prints the terminals' times over
+memory, where there is no disk and no thread to wait for (the ceiling), with nobody borrowing and
+while they borrow, what the server's process used, and how long the borrowers waited.
+
+`--awake` keeps each processor busy with what gives way to everything else. A shared virtual machine
+loses a processor that rests, and gets it back some time later: terminals then wait for the host.
 
 `--load` measures with another command instead; `{port}` and `{seconds}` stand for what they are.
 """
@@ -17,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import re
 import shlex
 import subprocess
@@ -24,7 +28,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,7 +36,7 @@ from pathlib import Path
 import httpx2
 from msgspec.structs import replace
 
-from benchmarks.terminals import cpu_seconds
+from benchmarks.terminals import cpu_seconds, serving
 from bibliobus.app import load, opened
 from bibliobus.config import read_config
 from bibliobus.ils.library import PatronEntry
@@ -44,6 +48,13 @@ from bibliobus.sip2.checking import seal
 HERE = Path(__file__).parent
 STAMP = "20260302    100000"
 SECONDS = 20.0  # that the terminals are measured for
+IDLING = """
+import os
+os.sched_setaffinity(0, {%d})
+os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+while True:
+    pass
+"""
 CONFIG = """
 [database]
 url = "sqlite:///{folder}/library.db"
@@ -74,6 +85,18 @@ def running(*arguments: str, ready: str) -> Iterator[tuple[int, re.Match[str]]]:
     finally:
         process.terminate()
         process.wait()
+
+
+@contextmanager
+def awake(processors: Iterable[int]) -> Iterator[None]:
+    """None of these rests until the end of the block, nor does it keep anybody waiting."""
+    idlers = [subprocess.Popen([sys.executable, "-c", IDLING % each]) for each in processors]
+    try:
+        yield
+    finally:
+        for each in idlers:
+            each.kill()
+            each.wait()
 
 
 async def prepare(config: Path, borrowers: int) -> None:
@@ -122,9 +145,11 @@ async def borrow(port: int, number: int, isbn: str, begin: asyncio.Event) -> tup
     return time.perf_counter() - began, words
 
 
-async def measure(pid: int, port: int, borrows: int, isbns: list[str], command: str) -> None:
-    """The terminals alone, and then with the borrowers."""
-    for many in (0, borrows):
+async def measure(
+    server: str, pid: int, port: int, borrowing: Sequence[int], isbns: list[str], command: str
+) -> None:
+    """The terminals' times, with so many borrowers, one after the other."""
+    for many in borrowing:
         begin = asyncio.Event()
         readers = [
             asyncio.create_task(borrow(port, n, isbns[n % len(isbns)], begin)) for n in range(many)
@@ -136,8 +161,8 @@ async def measure(pid: int, port: int, borrows: int, isbns: list[str], command: 
         begin.set()
         took = await asyncio.gather(*readers)
         said, _ = await terminals.communicate()
-        print(f"terminals, {many} borrowing: {said.decode().strip()}")
-        print(f"the server used {cpu_seconds(pid) - before:.1f} s of CPU time")
+        print(f"{server}, {many} borrowing: {said.decode().strip()}")
+        print(f"the server used {cpu_seconds(pid) - before:.1f} s of CPU time", flush=True)
         if took:
             seconds = sorted(each for each, _ in took)
             outcomes = ", ".join(
@@ -155,13 +180,20 @@ def main() -> None:
     parser.add_argument("--borrows", type=int, default=200)
     parser.add_argument("--latency", type=float, default=0.05)
     parser.add_argument("--rate", type=float, default=500)
+    parser.add_argument("--awake", action="store_true")
     parser.add_argument("--load", default=None)
     given = parser.parse_args()
     command = given.load or (
         f"{sys.executable} {HERE}/load.py --port {{port}} --connections 16 --warmup 2"
         f" --seconds {{seconds}} --rate {given.rate}"
     )
-    with tempfile.TemporaryDirectory() as folder:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        awake(os.sched_getaffinity(0) if given.awake else ()),
+    ):
+        over_memory = [sys.executable, str(HERE / "serve_memory.py"), "--sip", "127.0.0.1:0"]
+        with serving(over_memory) as (pid, port):
+            asyncio.run(measure("memory", pid, port, [0], [], command))
         config = Path(folder) / "bibliobus.toml"
         sandbox = ("sandbox", "--port", "0", "--data", f"{folder}/vendor.db")
         ready = r"ready: .* at (\S+?)/? library \d+ token (\S+)"
@@ -172,7 +204,8 @@ def main() -> None:
             asyncio.run(slow_down(vendor[1], given.latency))
             serve = ("serve", "--config", str(config))
             with running(*serve, ready=r"ready: SIP2 at \S+:(\d+)") as (pid, server):
-                asyncio.run(measure(pid, int(server[1]), given.borrows, isbns, command))
+                borrowing, port = (0, given.borrows), int(server[1])
+                asyncio.run(measure("SQLite", pid, port, borrowing, isbns, command))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -37,6 +38,7 @@ from bibliobus.ils import (
 from bibliobus.ils.blocks import blocks_of
 from bibliobus.ils.errors import CardExpired, CardLost, OwesTooMuch
 from bibliobus.ils.library import InstitutionSettings, PatronLimits
+from bibliobus.oneclick.desk import WRITING
 from bibliobus.sandbox.vendor import Vendor
 from bibliobus.sandbox.vendor.faults import Kind as Fault
 from tests.oneclick.collected import INSTITUTION, a_title
@@ -906,6 +908,14 @@ class TestAnswersThatAreLost:
 
         assert await lending.here("ada") == ({lent}, {held})
         assert await lending.in_step("ada")
+
+    async def test_lets_nobody_who_asks_wait_for_hundreds_who_borrow(self, lending: Lent) -> None:
+        held = [lending.collection._desk.gate.acquire() for _ in range(WRITING)]
+        async with asyncio.timeout(5):
+            await asyncio.gather(*held)
+
+            assert await lending.here("ada") == (set(), set())
+            assert await lending.collection.find_item(lending.isbns()[0]) is not None
 
 
 def _of_ten_digits(isbn: str) -> str:

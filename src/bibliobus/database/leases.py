@@ -15,6 +15,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from bibliobus.database.engine import Database, Transaction
@@ -120,7 +121,12 @@ async def leased(database: Database, institution: str, name: str) -> AsyncIterat
 
 def this_process() -> str:
     """What tells this process from all others, also from a later one of the same number."""
-    return f"{_here()} {os.getpid()} {_started(os.getpid())}"
+    return _named(os.getpid())
+
+
+@cache  # it reads two files, and an intent names it three times
+def _named(process: int) -> str:
+    return f"{_here()} {process} {_started(process)}"
 
 
 def _until() -> int:
