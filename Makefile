@@ -2,6 +2,8 @@
 
 BIN = .venv/bin
 SOURCES = src tests benchmarks examples
+# Two for each processor, since tests often wait.
+WORKERS = -n $$((2 * $$(nproc))) --dist worksteal
 
 .PHONY: demo test check prove format fuzz bench docs lock clean
 
@@ -9,7 +11,7 @@ demo: .venv/run
 	$(BIN)/bibliobus demo
 
 test: .venv/dev
-	$(BIN)/pytest -n auto --dist worksteal
+	$(BIN)/pytest $(WORKERS)
 
 check: .venv/dev
 	$(BIN)/ruff format --check $(SOURCES)
@@ -18,7 +20,7 @@ check: .venv/dev
 	$(BIN)/lint-imports
 
 prove: .venv/dev
-	$(BIN)/pytest -n auto --dist worksteal --prove --timeout 3600
+	$(BIN)/pytest $(WORKERS) --prove --timeout 3600
 
 format: .venv/dev
 	$(BIN)/ruff format $(SOURCES)

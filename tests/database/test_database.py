@@ -316,8 +316,8 @@ async def test_migrates_once(database: Database) -> None:
     assert await database.write(migrate) == 0
 
 
-async def test_two_programs_may_begin_at_once(database_url: str) -> None:
-    first, second = open_database(database_url), open_database(database_url)
+async def test_two_programs_may_begin_at_once(empty_url: str) -> None:
+    first, second = open_database(empty_url), open_database(empty_url)
 
     await asyncio.gather(first.open(), second.open())
 

@@ -182,19 +182,18 @@ def run_until(tx: Transaction, last: int) -> None:
     tx.run("INSERT INTO titles (institution, title, author) VALUES ('MAIN', 'Emma', 'Jane Austen')")
 
 
-async def test_a_library_that_had_no_catalogue_gets_one(database_url: str) -> None:
-    if database_url.startswith("sqlite"):
-        old = apsw.Connection(database_url.removeprefix("sqlite:///"))
+async def test_a_library_that_had_no_catalogue_gets_one(empty_url: str) -> None:
+    if empty_url.startswith("sqlite"):
+        old = apsw.Connection(empty_url.removeprefix("sqlite:///"))
         run_until(SQLiteTransaction(old), 4)
         old.close()
     else:
-        with psycopg.connect(database_url) as connection:
-            connection.execute(f"DROP SCHEMA {SCHEMA} CASCADE")
+        with psycopg.connect(empty_url) as connection:
             connection.execute(f"CREATE SCHEMA {SCHEMA}")
             connection.execute(f"SET search_path TO {SCHEMA}")
             run_until(PostgresTransaction(connection, ""), 4)
 
-    async with opened(Config(database=DatabaseConfig(url=database_url))) as app:
+    async with opened(Config(database=DatabaseConfig(url=empty_url))) as app:
         result = await app.database.read(lambda tx: search(tx, Search(text="jane austin")), "MAIN")
 
     (emma,) = result.found

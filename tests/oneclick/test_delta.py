@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -177,8 +176,8 @@ class TestAnyDay:
     """Days and lists of them, which no database has to do with: on SQLite alone."""
 
     @pytest.fixture
-    def database_url(self, tmp_path: Path) -> str:
-        return f"sqlite:///{tmp_path / 'library.db'}"
+    def database_url(self, sqlite_url: str) -> str:
+        return sqlite_url
 
     @pytest.mark.parametrize("era", ["E1", "E4"])
     @pytest.mark.parametrize("days", GAPS)

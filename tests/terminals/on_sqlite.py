@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    """An empty SQLite database."""
-    return f"sqlite:///{tmp_path / 'library.db'}"
+def database_url(sqlite_url: str) -> str:
+    """An SQLite database with our schema and nothing else."""
+    return sqlite_url
