@@ -28,7 +28,7 @@ from bibliobus.oneclick.errors import (
 )
 from bibliobus.oneclick.requests import Level, NewPatron
 from bibliobus.oneclick.settings import CollectionSettings
-from bibliobus.oneclick.transport import Call
+from bibliobus.oneclick.transport import APART, Call
 from tests.oneclick.vendor import TOKEN, Clock, Reply, Vendor, as_json, message
 
 ISBN = "9781441260468"
@@ -286,6 +286,16 @@ async def test_no_more_than_eight_calls_at_a_time(client: Client, vendor: Vendor
     await asyncio.gather(*calls)
 
     assert vendor.most_at_once == 8
+
+
+async def test_many_calls_begin_one_after_another(client: Client, vendor: Vendor) -> None:
+    vendor.answers(FOUND)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+
+    await asyncio.gather(*(client.find_patron("ada") for _ in range(20)))
+
+    assert loop.time() - began >= 18 * APART
 
 
 async def test_a_token_that_never_worked_is_the_likelier_fault(

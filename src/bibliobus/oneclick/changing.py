@@ -31,9 +31,8 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-HANDS = 3
-"""Intents at a time. If hundreds borrow at once, the first are done before the last begin, and
-terminals wait a third as long as with eight: p99 21 instead of 70 ms (benchmarks/borrowing.py)."""
+HANDS = 8
+"""Intents at a time: if hundreds borrow at once, the first are done before the last begin."""
 POLL = 0.25  # seconds: how often we look what became of an intent that another process has
 ENDING = 10.0  # seconds that what was begun may take when we close
 

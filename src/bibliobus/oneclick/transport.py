@@ -35,6 +35,7 @@ T = TypeVar("T")
 USER_AGENT = f"Bibliobus/{__version__} (library server; OneClickdigital client)"
 CONNECT_SECONDS = 3.0
 AT_ONCE = 8  # calls
+APART = 0.01  # seconds between the beginnings of two: each takes 2 ms that terminals may want
 REPEATS = 3
 LONGEST_WAIT = 30.0  # seconds between two tries, whatever Retry-After says
 REMEMBERED = timedelta(hours=1)  # a token that worked since then is not the likelier fault
@@ -85,6 +86,7 @@ class Transport:
         self._clock, self._sleep, self._chance = clock, sleep, chance
         self._breaker = Breaker(clock)
         self._turns = asyncio.Semaphore(AT_ONCE)
+        self._begin_at = 0.0  # of the event loop's time
         self._worked_at: datetime | None = None
 
     async def ask(self, call: Call) -> Answer:
@@ -119,6 +121,7 @@ class Transport:
         let_through = False
         try:
             async with self._turns, asyncio.timeout(call.seconds):
+                await self._paced()
                 let_through = self._breaker.lets_through()
                 if not let_through:
                     return self._not_asked(call)
@@ -130,6 +133,13 @@ class Transport:
             if let_through:
                 self._breaker.gave_up()  # if it is not known how it went, or not yet
         return error
+
+    async def _paced(self) -> None:
+        """Wait until the next call may begin."""
+        now = asyncio.get_running_loop().time()
+        self._begin_at = max(self._begin_at + APART, now)
+        if self._begin_at > now:
+            await asyncio.sleep(self._begin_at - now)
 
     def _sending(self, call: Call) -> AbstractAsyncContextManager[httpx2.Response]:
         return self._http.stream(
