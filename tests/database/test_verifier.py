@@ -35,10 +35,11 @@ async def verifier(clock: Clock) -> AsyncIterator[Verifier]:
     verifier.close()
 
 
-async def took(verifier: Verifier, secret: str, hashed: str | None) -> tuple[bool, float]:
-    began = time.perf_counter()
-    right = await verifier.matches(Secret(secret), hashed)
-    return right, time.perf_counter() - began
+async def took(verifier: Verifier, secret: str, hashed: str | None) -> float:
+    """Seconds of work: a busy machine changes the time, and not that."""
+    began = time.process_time()
+    await verifier.matches(Secret(secret), hashed)
+    return time.process_time() - began
 
 
 async def test_tells_right_from_wrong(verifier: Verifier) -> None:
@@ -59,11 +60,11 @@ async def test_remembers_only_what_was_right_and_not_for_ever(
     await verifier.matches(Secret("1234"), hashed)
     await verifier.matches(Secret("0000"), hashed)
 
-    _, again = await took(verifier, "1234", hashed)
-    _, wrong_again = await took(verifier, "0000", hashed)
-    _, changed = await took(verifier, "1234", other)
+    again = await took(verifier, "1234", hashed)
+    wrong_again = await took(verifier, "0000", hashed)
+    changed = await took(verifier, "1234", other)
     clock.now += REMEMBERED
-    _, later = await took(verifier, "1234", hashed)
+    later = await took(verifier, "1234", hashed)
 
     assert again < min(wrong_again, changed, later) / 4
 
@@ -71,8 +72,8 @@ async def test_remembers_only_what_was_right_and_not_for_ever(
 async def test_an_unknown_patron_takes_as_long_as_a_wrong_pin(verifier: Verifier) -> None:
     hashed = await verifier.hash(Secret("1234"))
 
-    _, wrong = await took(verifier, "0000", hashed)
-    _, unknown = await took(verifier, "0000", None)
+    wrong = await took(verifier, "0000", hashed)
+    unknown = await took(verifier, "0000", None)
 
     assert unknown > wrong / 5
 
@@ -97,12 +98,12 @@ async def test_who_gives_up_waiting_takes_nobody_along(verifier: Verifier) -> No
 
 
 def test_a_secret_shows_itself_to_nobody() -> None:
-    secret = Secret("1234")
+    secret = Secret("no address has this")
 
-    assert "1234" not in f"{secret} {secret!r} {[secret]} {vars(type(secret))}"
-    assert secret == Secret("1234")
-    assert secret != Secret("12345")
-    assert secret != "1234"
+    assert "no address" not in f"{secret} {secret!r} {[secret]} {vars(type(secret))}"
+    assert secret == Secret("no address has this")
+    assert secret != Secret("no address has this.")
+    assert secret != "no address has this"
     with pytest.raises(TypeError):
         hash(secret)
 
