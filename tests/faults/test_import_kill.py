@@ -75,10 +75,9 @@ class Import:
         if self.process.returncode is not None:
             return False
         with contextlib.suppress(ProcessLookupError):
-            if alone:
-                self.process.kill()
-            else:
-                os.killpg(self.process.pid, signal.SIGKILL)
+            # not process.kill(), which takes the exit code of one that has just ended from asyncio
+            kill = os.kill if alone else os.killpg
+            kill(self.process.pid, signal.SIGKILL)
         return await self.process.wait() == -signal.SIGKILL
 
 
