@@ -25,6 +25,7 @@ from bibliobus.ils import (
     Unavailable,
 )
 from bibliobus.oneclick import OneClickCollection
+from bibliobus.oneclick.desk import name_of
 from bibliobus.sandbox.vendor import Vendor
 from bibliobus.sandbox.vendor.faults import Fault, Kind
 from tests.oneclick.collected import Today
@@ -157,6 +158,13 @@ class Reader:
             with suppress(Unavailable):
                 await self.lending.collection.reconcile(self.patron)
 
+    async def vendor_has_caught_up(self) -> None:
+        """Wait until nobody works for the patron, and the vendor has done what it was slow to do:
+        also what it was asked for twice, and had done before it answered again."""
+        desk = self.lending.collection._desk
+        async with desk.turn(name_of(await desk.patron(self.patron))):
+            await asyncio.sleep(SLOW)
+
     async def lent_ever(self) -> list[int]:
         """The numbers of all loans of the title that the vendor made to the patron."""
         account = await self.lending.account(self.patron)
@@ -244,7 +252,7 @@ async def asks_at_a_terminal(reader: Reader, chance: Random) -> None:
 async def renews(reader: Reader, chance: Random) -> None:
     """Three days later, when the loan can be seen to have become longer."""
     await borrows(reader, chance)
-    await asyncio.sleep(SLOW)
+    await reader.vendor_has_caught_up()
     await reader.has_had_it_for_days()
     await reader.does("renew")
 
@@ -253,14 +261,14 @@ async def gives_back(reader: Reader, chance: Random) -> None:
     """Not before the vendor has done what it was slow to do: a checkout that it does after the
     return of the next one is a loan more, and no client can keep it from that."""
     await borrows(reader, chance)
-    await asyncio.sleep(SLOW)
+    await reader.vendor_has_caught_up()
     await reader.does("checkin")
 
 
 async def borrows_again(reader: Reader, chance: Random) -> None:
     """Likewise: a return that the vendor does late would end the next loan."""
     await gives_back(reader, chance)
-    await asyncio.sleep(SLOW)
+    await reader.vendor_has_caught_up()
     await borrows(reader, chance)
 
 
