@@ -36,7 +36,7 @@ from pathlib import Path
 import httpx2
 from msgspec.structs import replace
 
-from benchmarks.terminals import cpu_seconds, serving
+from benchmarks.terminals import READY, cpu_seconds, running
 from bibliobus.app import load, opened
 from bibliobus.config import read_config
 from bibliobus.ils.library import PatronEntry
@@ -67,24 +67,6 @@ url = "{url}"
 token = "{token}"
 scheduled = false
 """
-
-
-@contextmanager
-def running(*arguments: str, ready: str) -> Iterator[tuple[int, re.Match[str]]]:
-    """A command of ours, until the end of the block: its process, and what it said when it was
-    ready."""
-    command = [sys.executable, "-m", "bibliobus", *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None  # noqa: S101
-        for line in process.stdout:
-            if found := re.search(ready, line):
-                yield process.pid, found
-                return
-        raise SystemExit(f"{command} did not get ready")
-    finally:
-        process.terminate()
-        process.wait()
 
 
 @contextmanager
@@ -192,18 +174,19 @@ def main() -> None:
         awake(os.sched_getaffinity(0) if given.awake else ()),
     ):
         over_memory = [sys.executable, str(HERE / "serve_memory.py"), "--sip", "127.0.0.1:0"]
-        with serving(over_memory) as (pid, port):
-            asyncio.run(measure("memory", pid, port, [0], [], command))
+        with running(over_memory, READY) as (pid, server):
+            asyncio.run(measure("memory", pid, int(server[1]), [0], [], command))
         config = Path(folder) / "bibliobus.toml"
-        sandbox = ("sandbox", "--port", "0", "--data", f"{folder}/vendor.db")
+        bibliobus = [sys.executable, "-m", "bibliobus"]
+        sandbox = [*bibliobus, "sandbox", "--port", "0", "--data", f"{folder}/vendor.db"]
         ready = r"ready: .* at (\S+?)/? library \d+ token (\S+)"
-        with running(*sandbox, ready=ready) as (_, vendor):
+        with running(sandbox, ready) as (_, vendor):
             config.write_text(CONFIG.format(folder=folder, url=vendor[1], token=vendor[2]))
             asyncio.run(prepare(config, given.borrows))
             isbns = asyncio.run(titles_of(vendor[1], vendor[2]))
             asyncio.run(slow_down(vendor[1], given.latency))
-            serve = ("serve", "--config", str(config))
-            with running(*serve, ready=r"ready: SIP2 at \S+:(\d+)") as (pid, server):
+            serve = [*bibliobus, "serve", "--config", str(config)]
+            with running(serve, READY) as (pid, server):
                 borrowing, port = (0, given.borrows), int(server[1])
                 asyncio.run(measure("SQLite", pid, port, borrowing, isbns, command))
 

@@ -30,6 +30,7 @@ sys.path.insert(0, str(HERE.parent))
 
 from tests.postgres import create_database, running_postgres  # noqa: E402 - beside the package
 
+READY = r"^ready: SIP2 at \S+:(\d+)"
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -54,27 +55,27 @@ def cpu_seconds(pid: int) -> float:
 
 
 @contextmanager
-def serving(command: list[str]) -> Iterator[tuple[int, int]]:
-    """A server: its process id and its port."""
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+def running(command: list[str], ready: str) -> Iterator[tuple[int, re.Match[str]]]:
+    """A program, until the end of the block: its process id, and what it said when it was ready."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
-        assert server.stdout is not None  # noqa: S101
-        for line in server.stdout:
-            if ready := re.match(r"ready: SIP2 at \S+:(\d+)", line):
-                yield server.pid, int(ready[1])
+        assert process.stdout is not None  # noqa: S101
+        for line in process.stdout:
+            if found := re.search(ready, line):
+                yield process.pid, found
                 return
         raise SystemExit(f"{command} did not get ready")
     finally:
-        server.terminate()
-        server.wait()
+        process.terminate()
+        process.wait()
 
 
 def measure(command: list[str], connections: int, seconds: float) -> dict[str, float]:
     """One row of the table."""
-    with serving(command) as (pid, port):
+    with running(command, READY) as (pid, ready):
         before = cpu_seconds(pid)
         done = subprocess.run(
-            [sys.executable, HERE / "load.py", "--port", str(port), "--connections",
+            [sys.executable, HERE / "load.py", "--port", ready[1], "--connections",
              str(connections), "--seconds", str(seconds), "--warmup", "3"],
             capture_output=True, text=True, check=True,
         )  # fmt: skip
