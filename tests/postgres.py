@@ -94,7 +94,7 @@ def create_database(server: str, name: str, template: str = "template1") -> str:
 
 class Databases:
     """Databases of one server that have our schema and nothing else, for one test after another: to
-    empty one takes a twentieth of the time that making one does."""
+    empty one takes half of the time that making one does, and none of the disk."""
 
     def __init__(self, server: str) -> None:
         self._server, self._made, self._free = server, 0, list[str]()
